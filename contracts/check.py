@@ -1,0 +1,28 @@
+"""Check a staged run against every contract: what parsing found, schemas, then rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from contracts.findings import Finding
+from contracts.rules.registry import CHECKS
+from contracts.run_data import RunData
+from contracts.schemas import validate
+from contracts.tables import RAW_TABLES
+
+
+def check(data: RunData, on_step: Callable[[str], None] = lambda name: None) -> list[Finding]:
+    """All findings of ``data``; ``on_step`` hears the name of each table and check before it runs.
+
+    Rules that compare rows run only on frames that keep their schema: a null key would make
+    every comparison after it a finding of its own.
+    """
+    findings = list(data.findings)
+    for table in RAW_TABLES:
+        on_step(table.name)
+        findings.extend(validate(table, data.frames[table.name]))
+    if not findings:
+        for rule_check in CHECKS:
+            on_step(rule_check.__name__)
+            findings.extend(rule_check(data))
+    return findings

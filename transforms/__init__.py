@@ -1,0 +1,1 @@
+"""From a run directory to published marts: staging, preflight, loading, building, publishing."""

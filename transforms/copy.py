@@ -1,0 +1,92 @@
+"""Frames to raw tables by binary COPY, straight from Arrow memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import asyncpg
+import polars as pl
+from pgpq import ArrowToPostgresBinaryEncoder
+
+from contracts.columns import Table
+from contracts.ddl import LOADED_AT, postgres_ddl, quote_identifier
+from contracts.run_data import RunData
+from contracts.tables import RAW_TABLES
+
+SCHEMA = "public"
+CHUNK_ROWS = 16_384
+"""Rows encoded at once: some megabytes, so that memory stays flat and the socket busy."""
+
+
+class RawTableMismatch(RuntimeError):
+    """A raw table in the database lacks columns that this version declares."""
+
+    def __init__(self, table: str, missing: list[str]) -> None:
+        self.table = table
+        self.missing = missing
+        super().__init__(f"table {table} lacks column {', '.join(missing)}")
+
+
+async def create_raw_tables(connection: asyncpg.Connection) -> None:
+    """Create the raw tables that do not exist; raise RawTableMismatch for outdated ones."""
+    for table in RAW_TABLES:
+        for statement in postgres_ddl(table, SCHEMA):
+            await connection.execute(statement)
+    rows = await connection.fetch(
+        "select table_name, column_name from information_schema.columns where table_schema = $1", SCHEMA
+    )
+    present: dict[str, set[str]] = {}
+    for row in rows:
+        present.setdefault(row["table_name"], set()).add(row["column_name"])
+    for table in RAW_TABLES:
+        missing = [name for name in (*table.column_names, LOADED_AT) if name not in present[table.name]]
+        if missing:
+            raise RawTableMismatch(table.name, missing)
+
+
+async def delete_run(connection: asyncpg.Connection, run_key: str) -> None:
+    """Delete the rows of ``run_key`` from every raw table, in the caller's transaction."""
+    for table in RAW_TABLES:
+        target = f"{quote_identifier(SCHEMA)}.{quote_identifier(table.name)}"
+        await connection.execute(f"delete from {target} where run_key = $1", run_key)  # noqa: S608
+
+
+async def copy_run(
+    connection: asyncpg.Connection,
+    data: RunData,
+    on_rows: Callable[[str, int], None] = lambda table, rows: None,
+) -> dict[str, int]:
+    """COPY every frame of ``data`` into its raw table, in the caller's transaction.
+
+    Returns rows per table; ``on_rows`` hears table and rows of each chunk sent.
+    """
+    for table in RAW_TABLES:
+        frame = data.frames[table.name]
+        if not frame.is_empty():
+            await _copy(connection, table, frame, on_rows)
+    return data.row_counts
+
+
+async def _copy(
+    connection: asyncpg.Connection, table: Table, frame: pl.DataFrame, on_rows: Callable[[str, int], None]
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        encoder: ArrowToPostgresBinaryEncoder | None = None
+        for chunk in frame.iter_slices(CHUNK_ROWS):
+            arrow = chunk.to_arrow()
+            if encoder is None:
+                encoder = ArrowToPostgresBinaryEncoder(arrow.schema)
+                yield encoder.write_header()
+            for batch in arrow.to_batches():
+                yield encoder.write_batch(batch)
+            on_rows(table.name, chunk.height)
+        if encoder is not None:
+            yield encoder.finish()
+
+    await connection.copy_to_table(
+        table.name,
+        schema_name=SCHEMA,
+        columns=list(table.column_names),
+        source=chunks(),
+        format="binary",
+    )

@@ -1,0 +1,81 @@
+"""Artifact files to typed Polars frames, one module a family; every row knows file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import PurePosixPath
+
+from contracts.run_data import RunData
+from contracts.tables import RAW_TABLES
+from transforms.run import Run
+from transforms.stage.classifications import stage_classifications
+from transforms.stage.contributions import stage_contributions
+from transforms.stage.documents import stage_documents, stage_narratives
+from transforms.stage.graph import (
+    read_graph,
+    read_index,
+    stage_metric_definitions,
+    stage_node_edges,
+    stage_node_results,
+    stage_runs,
+)
+from transforms.stage.keys import KeyRing
+from transforms.stage.layout import check_layout
+from transforms.stage.modeling import stage_experiments, stage_modeling_runs
+from transforms.stage.nodes import NodeStager
+from transforms.stage.reader import Source
+
+__all__ = ["stage_run"]
+
+
+def stage_run(run: Run, on_bytes: Callable[[int], None] = lambda count: None) -> RunData:
+    """Stage every artifact family of ``run``.
+
+    What cannot be read becomes a finding and stays out of the frames; optional families that
+    the run lacks are empty frames. ``on_bytes`` is called with the size of each file read.
+    """
+    source = Source(run, on_bytes=on_bytes)
+    keys = KeyRing(run.graph_name)
+    index = read_index(source)
+    graph = read_graph(source)
+    nodes = NodeStager(source, keys)
+    _stage_nodes(nodes, check_layout(source, index))
+    node_metrics = {node.canonical_node_id: node.metric_id for node in index.nodes}
+    node_metrics |= {node_id: staged.header.metric_id for node_id, staged in nodes.headers.items()}
+    experiments, drivers = stage_experiments(source)
+    frames = {
+        "raw_runs": stage_runs(source, index),
+        "raw_run_documents": stage_documents(source),
+        "raw_metric_definitions": stage_metric_definitions(source),
+        "raw_node_results": stage_node_results(source, index, graph, nodes.headers),
+        "raw_node_edges": stage_node_edges(source, graph, nodes.headers),
+        "raw_entity_results": nodes.entities.entities.frame(),
+        "raw_statistical_methods": nodes.entities.methods.frame(),
+        "raw_anomalies": nodes.entities.anomalies.frame(),
+        "raw_global_statistics": nodes.global_statistics.frame(),
+        "raw_percentile_trends": nodes.percentile_trends.frame(),
+        "raw_classifications": stage_classifications(source, keys),
+        "raw_contributions": stage_contributions(source, keys, node_metrics),
+        "raw_modeling_runs": stage_modeling_runs(source),
+        "raw_modeling_experiments": experiments,
+        "raw_model_drivers": drivers,
+        "raw_narratives": stage_narratives(source),
+    }
+    return RunData(
+        run_key=run.run_key,
+        graph_name=run.graph_name,
+        run_id=run.run_id,
+        frames={table.name: frames[table.name] for table in RAW_TABLES},
+        findings=source.findings,
+    )
+
+
+def _stage_nodes(nodes: NodeStager, files: list[str]) -> None:
+    """Read headers from both formats, entities from JSONL wherever the node has such a file."""
+    current = [name for name in files if name.endswith(".jsonl")]
+    covered = {PurePosixPath(name).stem for name in current}
+    for relative in current:
+        nodes.stage_jsonl(relative)
+    for relative in files:
+        if relative.endswith(".json") and PurePosixPath(relative).stem not in covered:
+            nodes.stage_legacy(relative, with_entities=not current)

@@ -1,0 +1,119 @@
+"""Classifications: one line a classified entity."""
+
+from __future__ import annotations
+
+import msgspec
+import polars as pl
+from msgspec import Raw, Struct
+
+from contracts.tables.analysis import CLASSIFICATIONS
+from transforms.stage.frames import FrameBuilder
+from transforms.stage.keys import FACILITY, KeyRing
+from transforms.stage.reader import Source
+from transforms.stage.structs import EMPTY, json_text
+
+CLASSIFICATION_DIRECTORY = "analysis/classification"
+CLASSIFICATIONS_FILE = f"{CLASSIFICATION_DIRECTORY}/classifications.jsonl"
+
+
+class Inputs(Struct, gc=False):
+    """Numbers the classification starts from."""
+
+    aggregate_zscore: float | None = None
+    slope_percentile: float | None = None
+    acceleration: float | None = None
+    zscore_std: float | None = None
+    max_abs_deviation: float | None = None
+
+
+class Indicators(Struct, gc=False):
+    """What the numbers say."""
+
+    position: str | None = None
+    trend: str | None = None
+    momentum: str | None = None
+    consistency: str | None = None
+    has_spike: bool | None = None
+
+
+class Classification(Struct, gc=False):
+    """One line of classifications.jsonl."""
+
+    node_id: str
+    entity_key: dict[str, str]
+    metric_id: str
+    signal_type: str
+    severity: int
+    severity_range: tuple[int, int] | None = None
+    inputs: Raw = EMPTY
+    derived_indicators: Raw = EMPTY
+    classification_reasoning: str | None = None
+    severity_calculation: Raw = EMPTY
+    suppressed: bool = False
+    period_count: int | None = None
+    magnitude_tier: str | None = None
+    trajectory_tier: str | None = None
+    consistency_tier: str | None = None
+    coefficient_of_variation: float | None = None
+    timestamp: str | None = None
+
+
+_decode = msgspec.json.Decoder(Classification).decode
+_decode_inputs = msgspec.json.Decoder(Inputs | None).decode
+_decode_indicators = msgspec.json.Decoder(Indicators | None).decode
+
+_COLUMNS = tuple(
+    name for name in CLASSIFICATIONS.column_names if name not in ("run_key", "run_id", "source_file")
+)
+
+
+def stage_classifications(source: Source, keys: KeyRing) -> pl.DataFrame:
+    """Rows of classifications.jsonl; empty where the run was not classified."""
+    builder = FrameBuilder(CLASSIFICATIONS, _COLUMNS)
+    for number, line in source.lines(CLASSIFICATIONS_FILE):
+        try:
+            builder.add(_row(_decode(line), keys, number))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            source.report(CLASSIFICATIONS_FILE, number, line, error)
+    builder.flush(
+        run_key=source.run.run_key, run_id=source.run.run_id, source_file=CLASSIFICATIONS_FILE
+    )
+    return builder.frame()
+
+
+def _row(item: Classification, keys: KeyRing, line: int) -> tuple[object, ...]:
+    facility_id = item.entity_key.get(FACILITY)
+    if facility_id is None:
+        raise msgspec.ValidationError(f"Object missing required field `{FACILITY}` - at `$.entity_key`")
+    dimensions = keys.dimensions(item.entity_key.items())
+    raw_inputs, raw_indicators = bytes(item.inputs), bytes(item.derived_indicators)
+    inputs = (_decode_inputs(raw_inputs) if raw_inputs else None) or Inputs()
+    indicators = (_decode_indicators(raw_indicators) if raw_indicators else None) or Indicators()
+    low, high = item.severity_range or (None, None)
+    return (
+        keys.entity_key(item.metric_id, item.node_id, facility_id, dimensions.hash),
+        item.node_id,
+        item.metric_id,
+        facility_id,
+        dimensions.text,
+        dimensions.hash,
+        item.signal_type,
+        item.severity,
+        low,
+        high,
+        *msgspec.structs.astuple(inputs),
+        *msgspec.structs.astuple(indicators),
+        item.suppressed,
+        item.period_count,
+        item.classification_reasoning,
+        json_text(item.inputs),
+        json_text(item.derived_indicators),
+        json_text(item.severity_calculation),
+        item.magnitude_tier,
+        item.trajectory_tier,
+        item.consistency_tier,
+        item.coefficient_of_variation,
+        item.timestamp,
+        line,
+    )
+

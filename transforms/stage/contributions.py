@@ -1,0 +1,115 @@
+"""Contributions of child entities to their parents: one file a child node and metric."""
+
+from __future__ import annotations
+
+import msgspec
+import polars as pl
+from msgspec import Raw, Struct
+
+from contracts.tables.analysis import CONTRIBUTIONS
+from transforms.stage.frames import FrameBuilder
+from transforms.stage.keys import FACILITY, KeyRing, canonical_json
+from transforms.stage.reader import Source
+from transforms.stage.structs import EMPTY, json_text
+
+CONTRIBUTION_DIRECTORY = "analysis/contribution"
+CONTRIBUTION_INDEX = f"{CONTRIBUTION_DIRECTORY}/index.json"
+
+
+class Contribution(Struct, gc=False):
+    """One line of a contribution file."""
+
+    metric_id: str
+    parent_node_id: str | None = None
+    child_node_id: str | None = None
+    parent_entity: dict[str, str] = {}
+    child_entity: dict[str, str] | None = None
+    method: str | None = None
+    child_value: float | None = None
+    parent_value: float | None = None
+    weight_field: str | None = None
+    weight_value: float | None = None
+    weight_share: float | None = None
+    weighted_child_value: float | None = None
+    raw_component: float | None = None
+    contribution_value: float | None = None
+    excess_over_parent: float | None = None
+    parent_statistics: Raw = EMPTY
+    assumptions: Raw = EMPTY
+    fallbacks: Raw = EMPTY
+    missing_inputs: Raw = EMPTY
+    timestamp: str | None = None
+
+
+_decode = msgspec.json.Decoder(Contribution).decode
+_COLUMNS = tuple(
+    name for name in CONTRIBUTIONS.column_names if name not in ("run_key", "run_id", "source_file")
+)
+
+
+def stage_contributions(source: Source, keys: KeyRing, node_metrics: dict[str, str]) -> pl.DataFrame:
+    """Rows of every contribution file; ``node_metrics`` gives the metric of each node."""
+    builder = FrameBuilder(CONTRIBUTIONS, _COLUMNS)
+    for relative in source.glob(f"{CONTRIBUTION_DIRECTORY}/*.jsonl"):
+        for number, line in source.lines(relative):
+            try:
+                item = _decode(line)
+                if item.parent_node_id is not None and item.child_node_id is not None:
+                    builder.add(
+                        _row(item, item.parent_node_id, item.child_node_id, keys, node_metrics, number)
+                    )
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                source.report(relative, number, line, error)
+        builder.flush(run_key=source.run.run_key, run_id=source.run.run_id, source_file=relative)
+    return builder.frame()
+
+
+def _row(
+    item: Contribution,
+    parent_node_id: str,
+    child_node_id: str,
+    keys: KeyRing,
+    node_metrics: dict[str, str],
+    line: int,
+) -> tuple[object, ...]:
+    facility_id = item.parent_entity.get(FACILITY)
+    if facility_id is None:
+        raise msgspec.ValidationError(f"Object missing required field `{FACILITY}` - at `$.parent_entity`")
+    parent = keys.dimensions(item.parent_entity.items())
+    parent_metric = node_metrics.get(parent_node_id, item.metric_id)
+    child_metric = node_metrics.get(child_node_id, item.metric_id)
+    child_text = child_hash = child_key = None
+    if item.child_entity:
+        child = keys.dimensions(item.child_entity.items())
+        child_facility = item.child_entity.get(FACILITY, facility_id)
+        child_text, child_hash = canonical_json(item.child_entity), child.hash
+        child_key = keys.entity_key(child_metric, child_node_id, child_facility, child.hash)
+    return (
+        parent_node_id,
+        child_node_id,
+        item.metric_id,
+        child_metric,
+        item.method,
+        facility_id,
+        canonical_json(item.parent_entity),
+        parent.hash,
+        keys.entity_key(parent_metric, parent_node_id, facility_id, parent.hash),
+        child_text,
+        child_hash,
+        child_key,
+        item.child_value,
+        item.parent_value,
+        item.weight_field,
+        item.weight_value,
+        item.weight_share,
+        item.weighted_child_value,
+        item.raw_component,
+        item.contribution_value,
+        item.excess_over_parent,
+        *(
+            json_text(raw)
+            for raw in (item.parent_statistics, item.assumptions, item.fallbacks, item.missing_inputs)
+        ),
+        item.timestamp,
+        line,
+    )

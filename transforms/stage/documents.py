@@ -1,0 +1,77 @@
+"""Documents kept whole: manifests, graph, bundle, indexes, reports, DOT and narratives."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from contracts.tables.analysis import NARRATIVES
+from contracts.tables.run import RUN_DOCUMENTS
+from transforms.run import RESULTS_INDEX, RUN_MANIFEST, SEMANTIC_MANIFEST
+from transforms.stage.classifications import CLASSIFICATION_DIRECTORY
+from transforms.stage.contributions import CONTRIBUTION_INDEX
+from transforms.stage.frames import FrameBuilder
+from transforms.stage.graph import GRAPH, METADATA_BUNDLE
+from transforms.stage.reader import Source
+
+_JSON = "application/json"
+
+DOCUMENTS: tuple[tuple[str, str, str], ...] = (
+    ("run_manifest", _JSON, RUN_MANIFEST),
+    ("semantic_manifest", _JSON, SEMANTIC_MANIFEST),
+    ("graph", _JSON, GRAPH),
+    ("metadata_bundle", _JSON, METADATA_BUNDLE),
+    ("results_index", _JSON, RESULTS_INDEX),
+    ("classification_index", _JSON, f"{CLASSIFICATION_DIRECTORY}/index.json"),
+    ("classification_manifest", _JSON, f"{CLASSIFICATION_DIRECTORY}/manifest.json"),
+    ("contribution_index", _JSON, CONTRIBUTION_INDEX),
+    ("contribution_run_args", _JSON, "analysis/contribution/manifests/cli/run_args.json"),
+    ("validation_report", _JSON, "validation_report.json"),
+    ("validation_analytics_report", _JSON, "validation_analytics_report.json"),
+    ("dot", "text/vnd.graphviz", "graphviz/graphviz_condensed.dot"),
+    ("svg", "image/svg+xml", "graphviz/graphviz_condensed.svg"),
+)
+"""Type, media type and place of each document a run may hold."""
+
+NARRATIVE_PATTERN = "analysis/narrative/contribution_*.md"
+_NARRATIVE_NAME = re.compile(r"contribution_(?P<facility>.+)\.md$")
+_METRIC_VALUE = re.compile(r"^\*\*Facility [^*]*\*\*:\s*(?P<value>[-+]?\d+(?:\.\d+)?)\s*$", re.MULTILINE)
+_GENERATED = re.compile(r"^\*\*Generated\*\*:\s*(?P<value>.+?)\s*$", re.MULTILINE)
+
+
+def stage_documents(source: Source) -> pl.DataFrame:
+    """The documents of DOCUMENTS that the run has."""
+    builder = FrameBuilder(RUN_DOCUMENTS, ("document_type", "media_type", "content", "source_file"))
+    for document_type, media_type, relative in DOCUMENTS:
+        if source.open(relative) is None:
+            continue
+        content = source.text(relative)
+        if content is not None:
+            builder.add((document_type, media_type, content, relative))
+    builder.flush(run_key=source.run.run_key, run_id=source.run.run_id)
+    return builder.frame()
+
+
+def stage_narratives(source: Source) -> pl.DataFrame:
+    """Facility narratives, with the two header values that tables type."""
+    builder = FrameBuilder(
+        NARRATIVES, ("facility_id", "metric_value", "generated_at", "content", "source_file")
+    )
+    for relative in source.glob(NARRATIVE_PATTERN):
+        content = source.text(relative)
+        name = _NARRATIVE_NAME.search(relative)
+        if content is None or name is None:
+            continue
+        value, generated = _METRIC_VALUE.search(content), _GENERATED.search(content)
+        builder.add(
+            (
+                name["facility"],
+                float(value["value"]) if value else None,
+                generated["value"] if generated else None,
+                content,
+                relative,
+            )
+        )
+    builder.flush(run_key=source.run.run_key, run_id=source.run.run_id)
+    return builder.frame()

@@ -1,0 +1,271 @@
+"""Entity results, their statistical methods and anomalies: the bulk of a run."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from contracts.tables.results import ANOMALIES, ENTITY_RESULTS, STATISTICAL_METHODS
+from transforms.stage.frames import FrameBuilder
+from transforms.stage.keys import FACILITY, SYSTEM, KeyRing
+from transforms.stage.reader import Source
+from transforms.stage.structs import (
+    EntityResult,
+    Metadata,
+    Method,
+    NodeHeader,
+    PerPeriod,
+    PeriodValue,
+    Runtime,
+    Statistics,
+    Timeline,
+    TimelinePoint,
+)
+
+_read_statistics = msgspec.structs.astuple
+
+_decode_entity = msgspec.json.Decoder(EntityResult).decode
+_decode_metadata = msgspec.json.Decoder(Metadata).decode
+_decode_per_period = msgspec.json.Decoder(PerPeriod).decode
+_decode_runtime = msgspec.json.Decoder(Runtime).decode
+_encode = msgspec.json.encode
+
+
+class EntityStager:
+    """Flattens entity lines into the three entity tables."""
+
+    def __init__(self, source: Source, keys: KeyRing) -> None:
+        self._source = source
+        self._keys = keys
+        self.entities = FrameBuilder(
+            ENTITY_RESULTS,
+            (
+                "entity_key",
+                "metric_id",
+                "facility_id",
+                "facility_name",
+                "system_name",
+                "entity",
+                "entity_dimensions",
+                "entity_dimensions_hash",
+                "service_line",
+                "sub_service_line",
+                "groupby_label",
+                "group_value",
+                "metric_value",
+                "timeline",
+                "timeline_length",
+                "observed_count",
+                "missing_count",
+                "coverage_ratio",
+                "fill_strategy",
+                "encounters",
+                "metadata",
+                "metadata_per_period",
+                "line_number",
+            ),
+        )
+        self.methods = FrameBuilder(
+            STATISTICAL_METHODS,
+            (
+                "entity_key",
+                "statistical_method",
+                "method_name",
+                "peer_count",
+                "runtime_status",
+                "runtime",
+                "line_number",
+                *Statistics.__struct_fields__,
+            ),
+        )
+        self.anomalies = FrameBuilder(
+            ANOMALIES,
+            (
+                "entity_key",
+                "statistical_method",
+                "anomaly_profile",
+                "anomaly_method",
+                "applies_to",
+                "anomaly",
+                "statistic_value",
+                "template_id",
+                "rendered",
+                "line_number",
+            ),
+        )
+
+    def stage_lines(self, header: NodeHeader, relative: str, lines: Iterator[tuple[int, bytes]]) -> None:
+        """Stage the entity lines of one file; lines that do not decode become findings."""
+        with _no_garbage_collection():
+            for number, line in lines:
+                try:
+                    self._stage(header, number, _decode_entity(line))
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                    self._source.report(relative, number, line, error)
+        self._flush(header, relative)
+
+    def stage_embedded(self, header: NodeHeader, relative: str, entities: list[msgspec.Raw]) -> None:
+        """Stage entities embedded in a legacy document; they have no line of their own."""
+        for position, entity in enumerate(entities):
+            try:
+                self._stage(header, None, _decode_entity(entity))
+            except msgspec.ValidationError as error:
+                self._source.report_value(relative, f"/entity_results/{position}", error)
+        self._flush(header, relative)
+
+    def _flush(self, header: NodeHeader, relative: str) -> None:
+        run = self._source.run
+        for builder in (self.entities, self.methods, self.anomalies):
+            builder.flush(
+                run_key=run.run_key,
+                run_id=run.run_id,
+                canonical_node_id=header.canonical_node_id,
+                source_file=relative,
+            )
+
+    def _stage(self, header: NodeHeader, line: int | None, result: EntityResult) -> None:
+        if result.type == "node_metadata":
+            return
+        items = [(item.id, item.value) for item in result.entity]
+        named = dict(items)
+        facility_id = named.get(FACILITY)
+        if facility_id is None:
+            raise msgspec.ValidationError(f"The entity has no `{FACILITY}` item - at `$.entity`")
+        if not result.metric:
+            raise msgspec.ValidationError("Expected at least one metric - at `$.metric`")
+        metric = result.metric[0]
+        metric_id = metric.metadata.metric_id
+        dimensions = self._keys.dimensions(items)
+        entity_key = self._keys.entity_key(
+            metric_id, header.canonical_node_id, facility_id, dimensions.hash
+        )
+        raw_metadata = bytes(result.metadata)
+        metadata = _decode_metadata(raw_metadata) if raw_metadata else Metadata()
+        per_period = bytes(metadata.per_period)
+        value: float | None = None
+        timeline: str | None = None
+        length: int | None = None
+        if isinstance(metric.values, Timeline):
+            timeline = _timeline_json(metric.values.timeline, per_period)
+            length = len(metric.values.timeline)
+        else:
+            value = metric.values
+        runtime = metric.temporal_runtime
+        self.entities.add(
+            (
+                entity_key,
+                metric_id,
+                facility_id,
+                metadata.facility,
+                metadata.systemName or named.get(SYSTEM),
+                _encode(result.entity).decode(),
+                dimensions.text,
+                dimensions.hash,
+                dimensions.service_line,
+                dimensions.sub_service_line,
+                dimensions.label,
+                dimensions.value,
+                value,
+                timeline,
+                length,
+                runtime.observed_count if runtime else None,
+                runtime.missing_count if runtime else None,
+                runtime.coverage_ratio if runtime else None,
+                runtime.fill_strategy if runtime else None,
+                metadata.encounters if metadata.encounters is not None else result.encounters,
+                _without_per_period(raw_metadata, per_period),
+                per_period.decode() or None,
+                line,
+            )
+        )
+        for method in result.statistical_methods:
+            self._stage_method(entity_key, line, method)
+
+    def _stage_method(self, entity_key: str, line: int | None, method: Method) -> None:
+        method_id = method.statistical_method
+        raw_runtime = bytes(method.runtime)
+        runtime = _decode_runtime(raw_runtime) if raw_runtime else Runtime()
+        peers = runtime.anomaly_statistics
+        *values, simple, robust = _read_statistics(method.statistics)
+        self.methods.add(
+            (
+                entity_key,
+                method_id,
+                method_name(method_id),
+                peers.peer_count if peers else None,
+                runtime.status,
+                raw_runtime.decode() or None,
+                line,
+                *values,
+                None if simple is None else _encode(simple).decode(),
+                None if robust is None else _encode(robust).decode(),
+            )
+        )
+        for profile in method.anomalies:
+            for rule in profile.methods:
+                text = rule.interpretation
+                self.anomalies.add(
+                    (
+                        entity_key,
+                        method_id,
+                        profile.anomaly_profile,
+                        rule.anomaly_method,
+                        rule.applies_to,
+                        rule.anomaly,
+                        rule.statistic_value,
+                        text.template_id if text else None,
+                        text.rendered if text else None,
+                        line,
+                    )
+                )
+
+
+def method_name(method_id: str) -> str:
+    """``simple_zscore`` of ``statistical_method__simple_zscore__aggregate_time_period``."""
+    parts = method_id.split("__")
+    return parts[1] if len(parts) > 1 and parts[0] == "statistical_method" else parts[0]
+
+
+def _timeline_json(points: list[PeriodValue], per_period: bytes) -> str:
+    encounters: dict[str, int | float | None] = {}
+    if per_period:
+        for point in _decode_per_period(per_period).encounters or ():
+            encounters[point.period.replace("-", "")] = _count(point.value)
+    merged = [
+        TimelinePoint(
+            period=point.period, value=point.value, encounters=encounters.get(point.period.replace("-", ""))
+        )
+        for point in points
+    ]
+    return _encode(merged).decode()
+
+
+def _count(value: float | None) -> int | float | None:
+    return int(value) if value is not None and value.is_integer() else value
+
+
+def _without_per_period(metadata: bytes, per_period: bytes) -> str | None:
+    """The metadata object as written, less its (large) per_period member."""
+    if not per_period:
+        return metadata.decode() or None
+    stripped = metadata.replace(b',"per_period":' + per_period, b"", 1)
+    if len(stripped) == len(metadata):
+        document: dict[str, object] = msgspec.json.decode(metadata)
+        document.pop("per_period", None)
+        stripped = _encode(document)
+    return stripped.decode()
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause collection: millions of live rows make each pass long, and none of them is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
