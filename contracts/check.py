@@ -11,16 +11,22 @@ from contracts.schemas import validate
 from contracts.tables import RAW_TABLES
 
 
+def check_schemas(data: RunData, on_step: Callable[[str], None] = lambda name: None) -> list[Finding]:
+    """What parsing found and what breaks the schemas of the raw tables: the least loading needs."""
+    findings = list(data.findings)
+    for table in RAW_TABLES:
+        on_step(table.name)
+        findings.extend(validate(table, data.frames[table.name]))
+    return findings
+
+
 def check(data: RunData, on_step: Callable[[str], None] = lambda name: None) -> list[Finding]:
     """All findings of ``data``; ``on_step`` hears the name of each table and check before it runs.
 
     Rules that compare rows run only on frames that keep their schema: a null key would make
     every comparison after it a finding of its own.
     """
-    findings = list(data.findings)
-    for table in RAW_TABLES:
-        on_step(table.name)
-        findings.extend(validate(table, data.frames[table.name]))
+    findings = check_schemas(data, on_step)
     if not findings:
         for rule_check in CHECKS:
             on_step(rule_check.__name__)

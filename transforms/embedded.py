@@ -72,9 +72,8 @@ class EmbeddedPostgres:
             ) from error
         admin = make_url(self._server.get_uri())
         asyncio.run(_ensure_database(admin.render_as_string(hide_password=False)))
-        self.url = (
-            admin.set(drivername="postgresql+asyncpg", database=DATABASE)
-            .render_as_string(hide_password=False)
+        self.url = admin.set(drivername="postgresql+asyncpg", database=DATABASE).render_as_string(
+            hide_password=False
         )
 
     def stop(self) -> None:

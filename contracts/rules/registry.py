@@ -12,8 +12,6 @@ from contracts.run_data import RunData
 Check = Callable[[RunData], Iterable[Finding]]
 """Looks at a staged run and yields what is wrong; one check may serve several rules."""
 
-RULES: dict[str, Rule] = {
-    rule.code: rule for rule in (*files.RULES, *parsing.RULES, *schema.RULES)
-}
+RULES: dict[str, Rule] = {rule.code: rule for rule in (*files.RULES, *parsing.RULES, *schema.RULES)}
 
 CHECKS: tuple[Check, ...] = ()

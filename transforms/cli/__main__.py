@@ -1,0 +1,5 @@
+"""`python -m transforms.cli`: the same as `compass`."""
+
+from transforms.cli import main
+
+main()

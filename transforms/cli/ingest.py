@@ -1,0 +1,204 @@
+"""`compass ingest`, and its steps one by one: load, build, publish, hydrate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from transforms.cli.options import Engine, EngineOption, Format, OutputFormat, RunDirectory, RunName
+
+if TYPE_CHECKING:
+    from transforms.lifecycle.ingest import IngestResult
+
+Force = Annotated[bool, typer.Option("--force", help="Do everything again, even for an unchanged run.")]
+SkipPreflight = Annotated[
+    bool, typer.Option("--skip-preflight", help="Check schemas only, not the rules across rows.")
+]
+
+
+def ingest(
+    run_directory: RunDirectory,
+    force: Force = False,
+    skip_preflight: SkipPreflight = False,
+    no_publish: Annotated[bool, typer.Option("--no-publish", help="Stop after the build.")] = False,
+    engine: Engine = EngineOption.NATIVE,
+    output: OutputFormat = Format.TEXT,
+) -> None:
+    """Bring a run from its directory to served signals: preflight, load, build, publish."""
+    import asyncio
+
+    from transforms.cli.output import print_json, print_text, progress_bars
+    from transforms.database import database
+    from transforms.lifecycle.ingest import ContractsBroken
+    from transforms.lifecycle.ingest import ingest as ingest_run
+    from transforms.reports import as_json, as_text
+    from transforms.run import open_run
+    from transforms.schema import prepare
+
+    run = open_run(run_directory)
+    with database() as url, progress_bars() as progress:
+        asyncio.run(prepare(url))
+        try:
+            result = asyncio.run(
+                ingest_run(
+                    url,
+                    run,
+                    progress=progress,
+                    force=force,
+                    skip_preflight=skip_preflight,
+                    publish_after=not no_publish,
+                    engine=engine.value,
+                )
+            )
+        except ContractsBroken as error:
+            if output is Format.JSON:
+                print_json(as_json(error.report))
+            else:
+                print_text(as_text(error.report))
+            raise
+    if output is Format.JSON:
+        print_json(ingest_document(result))
+    else:
+        print_text(ingest_summary(result))
+
+
+def ingest_document(result: IngestResult) -> dict[str, object]:
+    """The JSON document of an ingest."""
+    from transforms.reports import as_json
+
+    return {
+        "run_key": result.run_key,
+        "unchanged": result.unchanged,
+        "rows": result.row_counts,
+        "signals": None if result.hydration is None else result.hydration.as_dict(),
+        "durations": result.durations,
+        "preflight": None if result.report is None else as_json(result.report),
+    }
+
+
+def ingest_summary(result: IngestResult) -> str:
+    """What an ingest did, in one line or two."""
+    if result.unchanged:
+        return f"{result.run_key} is unchanged and published; nothing to do"
+    rows = sum(result.row_counts.values())
+    steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in result.durations.items())
+    signals = ""
+    if result.hydration is not None:
+        done = result.hydration
+        signals = (
+            f"; {done.processed:,} signals: {done.created:,} new, {done.updated:,} updated, "
+            f"{done.unchanged:,} unchanged, {done.deactivated:,} gone, {done.skipped:,} skipped"
+        )
+    return f"{result.run_key}: {rows:,} rows{signals}\n{steps}"
+
+
+def load(
+    run_directory: RunDirectory,
+    skip_preflight: SkipPreflight = False,
+    output: OutputFormat = Format.TEXT,
+) -> None:
+    """Check a run and COPY it into the raw tables, replacing an earlier load of it."""
+    import asyncio
+
+    from transforms.cli.output import print_json, print_text, progress_bars
+    from transforms.database import database
+    from transforms.lifecycle.ingest import ContractsBroken, load_only
+    from transforms.reports import as_text
+    from transforms.run import open_run
+    from transforms.schema import prepare
+
+    run = open_run(run_directory)
+    with database() as url, progress_bars() as progress:
+        asyncio.run(prepare(url))
+        try:
+            result = asyncio.run(load_only(url, run, progress=progress, skip_preflight=skip_preflight))
+        except ContractsBroken as error:
+            print_text(as_text(error.report))
+            raise
+    if output is Format.JSON:
+        print_json(ingest_document(result))
+    else:
+        print_text(ingest_summary(result))
+
+
+def build(
+    engine: Engine = EngineOption.NATIVE,
+    run: Annotated[
+        list[str] | None,
+        typer.Option("--run", metavar="ID", help="Runs to build; default: every loaded run not built yet."),
+    ] = None,
+    output: OutputFormat = Format.TEXT,
+) -> None:
+    """Build the marts of loaded runs."""
+    import asyncio
+
+    from transforms.cli.output import print_json, print_text, progress_bars
+    from transforms.database import database
+    from transforms.lifecycle.build import build_named
+    from transforms.schema import require_schema
+
+    with database() as url, progress_bars() as progress:
+        asyncio.run(require_schema(url))
+        run_keys, result = asyncio.run(build_named(url, run or [], engine=engine.value, progress=progress))
+    if output is Format.JSON:
+        print_json(
+            {
+                "run_keys": run_keys,
+                "engine": engine.value,
+                "seconds": 0.0 if result is None else round(result.elapsed, 3),
+                "nodes": []
+                if result is None
+                else [
+                    {"name": node.node.name, "status": node.status.value, "seconds": node.execution_time}
+                    for node in result.results
+                ],
+            }
+        )
+    elif result is None:
+        print_text("nothing to build: no run is loaded and not built yet")
+    else:
+        names = ", ".join(run_keys)
+        print_text(f"built {names}: {len(result.results)} models, seeds and tests in {result.elapsed:.2f} s")
+
+
+def publish(run: RunName, output: OutputFormat = Format.TEXT) -> None:
+    """Make a built run the one its graph serves."""
+    import asyncio
+
+    from transforms.cli.output import print_json, print_text, progress_bars
+    from transforms.database import database
+    from transforms.lifecycle.publish import publish_named
+    from transforms.schema import require_schema
+
+    with database() as url, progress_bars() as progress:
+        asyncio.run(require_schema(url))
+        run_key, hydration = asyncio.run(publish_named(url, run, progress))
+    document = {"run_key": run_key, "signals": hydration.as_dict()}
+    if output is Format.JSON:
+        print_json(document)
+    else:
+        print_text(f"published {run_key}: {hydration.processed:,} signals")
+
+
+def hydrate(
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="Default: every published run.")
+    ] = None,
+    output: OutputFormat = Format.TEXT,
+) -> None:
+    """Copy signals of published runs from the marts again."""
+    import asyncio
+
+    from transforms.cli.output import print_json, print_text, progress_bars
+    from transforms.database import database
+    from transforms.lifecycle.publish import hydrate_named
+    from transforms.schema import require_schema
+
+    with database() as url, progress_bars() as progress:
+        asyncio.run(require_schema(url))
+        hydrated = asyncio.run(hydrate_named(url, run, progress))
+    if output is Format.JSON:
+        print_json([{"run_key": key, "signals": result.as_dict()} for key, result in hydrated])
+    for run_key, result in hydrated if output is Format.TEXT else ():
+        print_text(f"{run_key}: {result.processed:,} signals, {result.updated:,} updated")

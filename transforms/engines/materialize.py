@@ -1,0 +1,194 @@
+"""How a compiled model becomes a view or a table, each in one transaction."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from contracts.ddl import quote_identifier
+from transforms.compiled.manifest import Index, Node
+from transforms.engines.context import BuildContext, Outcome
+from transforms.engines.errors import ColumnsChanged, StatementFailed
+from transforms.engines.relations import (
+    TABLE,
+    VIEW,
+    column_types,
+    drop,
+    fingerprint,
+    qualified,
+    remember,
+)
+
+RUN_KEY = "run_key"
+SCOPE_MODEL = "stg_build_scope"
+"""View of the run keys a build works on: their rows are what an incremental model replaces."""
+
+_WORKING_SUFFIX = "__building"
+_MAX_IDENTIFIER = 63
+
+
+async def build_view(connection: asyncpg.Connection, node: Node, context: BuildContext) -> Outcome:
+    """Create or replace the view; nothing is done when it is there already as it should be."""
+    definition = fingerprint(node.compiled_sql)
+    relation = context.relations.get(node.schema, node.alias)
+    if relation is not None and relation.is_untouched(definition) and not context.full_refresh:
+        return Outcome("UNCHANGED")
+    dropped = False
+    async with connection.transaction():
+        await _run_hooks(connection, node.pre_hooks)
+        if relation is not None and relation.kind != VIEW:
+            await drop(connection, node.schema, node.alias, relation)
+            relation, dropped = None, True
+        try:
+            async with connection.transaction():
+                await _create_view(connection, node)
+        except StatementFailed as failure:
+            refused = isinstance(failure.error, asyncpg.InvalidTableDefinitionError)
+            if relation is None or not refused:
+                raise
+            # Other columns than before: the view must go, and with it the views that read it.
+            await drop(connection, node.schema, node.alias, relation)
+            dropped = True
+            await _create_view(connection, node)
+        await _run_hooks(connection, node.post_hooks)
+        await remember(connection, node.schema, node.alias, definition)
+    if dropped:
+        await context.relations.read(connection)
+    return Outcome("CREATE VIEW")
+
+
+async def build_table(connection: asyncpg.Connection, node: Node, context: BuildContext) -> Outcome:
+    """Fill a new table beside the old one and put it in its place: readers see one or the other."""
+    relation = context.relations.get(node.schema, node.alias)
+    working = node.alias[: _MAX_IDENTIFIER - len(_WORKING_SUFFIX)] + _WORKING_SUFFIX
+    async with connection.transaction():
+        await _run_hooks(connection, node.pre_hooks)
+        rows = await _create_table(connection, node, working)
+        if relation is not None:
+            await drop(connection, node.schema, node.alias, relation)
+        await connection.execute(
+            f"alter table {qualified(node.schema, working)} rename to {quote_identifier(node.alias)}"
+        )
+        await _create_indexes(connection, node)
+        await _run_hooks(connection, node.post_hooks)
+        await connection.execute(f"analyze {qualified(node.schema, node.alias)}")
+    if relation is not None:
+        await context.relations.read(connection)
+    return Outcome(f"SELECT {rows}", rows)
+
+
+async def build_incremental_by_run(
+    connection: asyncpg.Connection, node: Node, context: BuildContext
+) -> Outcome:
+    """Replace the rows of the runs in the build scope, leaving those of all other runs alone.
+
+    The table is created when it is missing, is something else, or a full refresh is asked for.
+    Raises ColumnsChanged when the table's columns are no longer the model's.
+    """
+    definition = fingerprint(node.compiled_sql, repr(node.indexes))
+    relation = context.relations.get(node.schema, node.alias)
+    target = qualified(node.schema, node.alias)
+    dropped = False
+    async with connection.transaction():
+        await _run_hooks(connection, node.pre_hooks)
+        if relation is not None and (relation.kind != TABLE or context.full_refresh):
+            await drop(connection, node.schema, node.alias, relation)
+            relation, dropped = None, True
+        if relation is None:
+            rows = await _create_table(connection, node, node.alias)
+            await _create_indexes(connection, node)
+        else:
+            rows = await _replace_rows(connection, node, context)
+            if not relation.was_made_from(definition):
+                await _create_indexes(connection, node)
+        await _run_hooks(connection, node.post_hooks)
+        await connection.execute(f"analyze {target}")
+        if relation is None or not relation.was_made_from(definition):
+            await remember(connection, node.schema, node.alias, definition)
+    if dropped:
+        await context.relations.read(connection)
+    return Outcome(f"INSERT 0 {rows}", rows)
+
+
+MATERIALIZATIONS = {
+    "view": build_view,
+    "table": build_table,
+    "incremental_by_run": build_incremental_by_run,
+}
+
+
+async def _replace_rows(connection: asyncpg.Connection, node: Node, context: BuildContext) -> int:
+    target = qualified(node.schema, node.alias)
+    try:
+        statement = await connection.prepare(node.compiled_sql)
+    except asyncpg.PostgresError as error:
+        raise StatementFailed(error, node.compiled_sql, 0) from error
+    wanted = {attribute.name: attribute.type.oid for attribute in statement.get_attributes()}
+    present = await column_types(connection, node.schema, node.alias)
+    if wanted != present:
+        raise ColumnsChanged(
+            target,
+            sorted(name for name in wanted if present.get(name) != wanted[name]),
+            sorted(name for name in present if name not in wanted),
+        )
+    scope = next(candidate for candidate in context.manifest.nodes.values() if candidate.name == SCOPE_MODEL)
+    key = quote_identifier(RUN_KEY)
+    await connection.execute(
+        f"delete from {target} where {key} in "  # noqa: S608 - quoted identifiers only
+        f"(select s.{key} from {qualified(scope.schema, scope.alias)} as s)"
+    )
+    columns = ", ".join(quote_identifier(name) for name in wanted)
+    tag = await _execute(connection, f"insert into {target} ({columns})\n", node, "")
+    return _rows(tag)
+
+
+async def _create_table(connection: asyncpg.Connection, node: Node, name: str) -> int:
+    tag = await _execute(connection, f"create table {qualified(node.schema, name)} as (\n", node, "\n)")
+    return _rows(tag)
+
+
+async def _create_view(connection: asyncpg.Connection, node: Node) -> None:
+    name = qualified(node.schema, node.alias)
+    await _execute(connection, f"create or replace view {name} as (\n", node, "\n)")
+
+
+async def _execute(connection: asyncpg.Connection, before: str, node: Node, after: str) -> str:
+    try:
+        tag: str = await connection.execute(f"{before}{node.compiled_sql}{after}")
+        return tag
+    except asyncpg.PostgresError as error:
+        raise StatementFailed(error, node.compiled_sql, len(before)) from error
+
+
+async def _run_hooks(connection: asyncpg.Connection, hooks: tuple[str, ...]) -> None:
+    for hook in hooks:
+        await connection.execute(hook)
+
+
+async def _create_indexes(connection: asyncpg.Connection, node: Node) -> None:
+    """Create the declared indexes the table does not have, under whatever name."""
+    if not node.indexes:
+        return
+    rows = await connection.fetch(
+        "select array_agg(a.attname::text order by k.i) as columns, x.indisunique, m.amname "
+        "from pg_index x join pg_class c on c.oid = x.indexrelid join pg_am m on m.oid = c.relam "
+        "cross join unnest(x.indkey::int2[]) with ordinality as k(attnum, i) "
+        "join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.attnum "
+        "where x.indrelid = $1::text::regclass group by x.indexrelid, x.indisunique, m.amname",
+        qualified(node.schema, node.alias),
+    )
+    present = {(tuple(row["columns"]), row["indisunique"], row["amname"]) for row in rows}
+    for index in node.indexes:
+        if (index.columns, index.unique, index.method) not in present:
+            await connection.execute(_index_ddl(node, index))
+
+
+def _index_ddl(node: Node, index: Index) -> str:
+    # No name: PostgreSQL finds a free one that says table and columns.
+    columns = ", ".join(quote_identifier(column) for column in index.columns)
+    unique = "unique " if index.unique else ""
+    method = quote_identifier(index.method)
+    return f"create {unique}index on {qualified(node.schema, node.alias)} using {method} ({columns})"
+
+
+def _rows(command_tag: str) -> int:
+    return int(command_tag.rsplit(" ", 1)[-1])

@@ -1,0 +1,83 @@
+"""Build the marts of loaded runs with an engine, recorded in the registry."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import Literal
+
+import asyncpg
+
+from transforms.compiled.build import load_verified
+from transforms.compiled.manifest import PROJECT
+from transforms.database import connection as connect_to
+from transforms.engines.base import BuildResult
+from transforms.engines.base import Progress as NodeProgress
+from transforms.engines.dbt import DbtEngine
+from transforms.engines.postgres import PostgresEngine
+from transforms.lifecycle import registry
+from transforms.lifecycle.lock import run_lock
+from transforms.lifecycle.registry import RunState
+from transforms.progress import Progress
+
+EngineName = Literal["native", "dbt"]
+
+_ENGINES: dict[EngineName, type[PostgresEngine] | type[DbtEngine]] = {
+    "native": PostgresEngine,
+    "dbt": DbtEngine,
+}
+
+
+async def build(
+    connection: asyncpg.Connection,
+    database_url: str,
+    run_keys: list[str],
+    *,
+    engine: EngineName = "native",
+    progress: Progress,
+) -> BuildResult:
+    """Build the marts of ``run_keys``; raises BuildFailed when a model or test fails.
+
+    The runs count as building while the engine works, which is what models select by; they end
+    as built, or as failed.
+    """
+    manifest = load_verified(PROJECT)
+    for run_key in run_keys:
+        await registry.set_state(connection, run_key, RunState.BUILDING)
+    try:
+        with progress.step(f"Building ({engine})", len(manifest.nodes)) as advance:
+
+            def on_node(event: NodeProgress) -> None:
+                if event.kind == "finished":
+                    advance(1)
+
+            result = await _ENGINES[engine](database_url).build(manifest, on_progress=on_node)
+            result.raise_for_problems()
+    except BaseException as error:
+        if not connection.is_closed():
+            for run_key in run_keys:
+                await registry.set_state(connection, run_key, RunState.FAILED, error=f"build failed: {error}")
+        raise
+    for run_key in run_keys:
+        await registry.set_state(connection, run_key, RunState.BUILT)
+    return result
+
+
+async def build_named(
+    database_url: str, names: list[str], *, engine: EngineName, progress: Progress
+) -> tuple[list[str], BuildResult | None]:
+    """Build the runs ``names`` means, or every run that is loaded and not built yet.
+
+    Returns the run keys and the result, None when there was nothing to build. Holds the lock of
+    each run; raises UnknownRun, AmbiguousRun, RunBusy, BuildFailed.
+    """
+    async with connect_to(database_url) as connection, AsyncExitStack() as locks:
+        if names:
+            run_keys = [(await registry.find_run(connection, name)).run_key for name in names]
+        else:
+            runs = await registry.list_runs(connection)
+            run_keys = [run.run_key for run in runs if run.state is RunState.LOADED]
+        if not run_keys:
+            return [], None
+        for run_key in sorted(run_keys):
+            await locks.enter_async_context(run_lock(connection, run_key))
+        return run_keys, await build(connection, database_url, run_keys, engine=engine, progress=progress)

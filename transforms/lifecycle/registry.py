@@ -1,0 +1,161 @@
+"""The registry of runs: which runs the database holds and where each is in its lifecycle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import asyncpg
+
+from transforms.errors import CompassError
+from transforms.run import Run
+
+
+class RunState(StrEnum):
+    """Where a run is: loading to published, superseded by a later one, or failed."""
+
+    LOADING = "loading"
+    LOADED = "loaded"
+    BUILDING = "building"
+    BUILT = "built"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One row of the registry."""
+
+    run_key: str
+    graph_name: str
+    run_id: str
+    state: RunState
+    checksum: str | None
+    source_path: str | None
+    row_counts: dict[str, int]
+    durations: dict[str, float]
+    error: str | None
+    created_at: datetime | None
+    loaded_at: datetime | None
+    built_at: datetime | None
+    published_at: datetime | None
+
+
+class UnknownRun(CompassError):
+    """No run of that name is in the registry."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        self.name = name
+        self.known = known
+        listed = ", ".join(known[:5]) or "none"
+        super().__init__(f"no run {name!r} is loaded (known: {listed})", "see `compass runs list`")
+
+
+class AmbiguousRun(CompassError):
+    """Several graphs have a run of that id."""
+
+    exit_code = 2
+
+    def __init__(self, name: str, candidates: list[str]) -> None:
+        self.candidates = candidates
+        super().__init__(
+            f"{name!r} names several runs: {', '.join(candidates)}", "name it as <graph>/<run_id>"
+        )
+
+
+_COLUMNS = """run_key, graph_name, run_id, state, checksum, source_path, row_counts, durations,
+    error, created_at, loaded_at, built_at, published_at"""
+
+
+async def list_runs(connection: asyncpg.Connection) -> list[RunRecord]:
+    """Every run of the registry, by graph, newest first."""
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from public.runs order by graph_name, run_id desc"  # noqa: S608
+    )
+    return [_record(row) for row in rows]
+
+
+async def get_run(connection: asyncpg.Connection, run_key: str) -> RunRecord | None:
+    """The run with this key, if the registry has it."""
+    row = await connection.fetchrow(
+        f"select {_COLUMNS} from public.runs where run_key = $1",  # noqa: S608
+        run_key,
+    )
+    return None if row is None else _record(row)
+
+
+async def find_run(connection: asyncpg.Connection, name: str) -> RunRecord:
+    """The run that ``name`` (a run key, or a run id alone) means; raises UnknownRun, AmbiguousRun."""
+    runs = await list_runs(connection)
+    matches = [run for run in runs if name in (run.run_key, run.run_id)]
+    if not matches:
+        raise UnknownRun(name, [run.run_key for run in runs])
+    if len(matches) > 1:
+        raise AmbiguousRun(name, [run.run_key for run in matches])
+    return matches[0]
+
+
+async def begin_load(connection: asyncpg.Connection, run: Run, checksum: str) -> None:
+    """Record that ``run`` is being loaded; what an earlier load recorded is replaced."""
+    await connection.execute(
+        """
+        insert into public.runs (run_key, graph_name, run_id, state, source_path, checksum)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (run_key) do update set
+            state = excluded.state, source_path = excluded.source_path,
+            checksum = excluded.checksum, error = null, updated_at = now()
+        """,
+        run.run_key,
+        run.graph_name,
+        run.run_id,
+        RunState.LOADING,
+        str(run.path),
+        checksum,
+    )
+
+
+async def set_state(
+    connection: asyncpg.Connection, run_key: str, state: RunState, *, error: str | None = None
+) -> None:
+    """Move ``run_key`` to ``state``; loaded and built stamp their time."""
+    await connection.execute(
+        """
+        update public.runs set
+            state = $2, error = $3, updated_at = now(),
+            loaded_at = case when $2 = 'loaded' then now() else loaded_at end,
+            built_at = case when $2 = 'built' then now() else built_at end
+        where run_key = $1
+        """,
+        run_key,
+        state,
+        error,
+    )
+
+
+async def record_load(connection: asyncpg.Connection, run_key: str, row_counts: dict[str, int]) -> None:
+    """Record the rows of each raw table."""
+    await connection.execute(
+        "update public.runs set row_counts = $2::jsonb where run_key = $1", run_key, json.dumps(row_counts)
+    )
+
+
+async def record_durations(connection: asyncpg.Connection, run_key: str, durations: dict[str, float]) -> None:
+    """Merge the seconds that steps took into those known."""
+    await connection.execute(
+        "update public.runs set durations = coalesce(durations, '{}'::jsonb) || $2::jsonb where run_key = $1",
+        run_key,
+        json.dumps(durations),
+    )
+
+
+def _record(row: asyncpg.Record) -> RunRecord:
+    values: dict[str, Any] = dict(row)
+    for name in ("row_counts", "durations"):
+        values[name] = json.loads(values[name]) if values[name] else {}
+    return RunRecord(**values | {"state": RunState(values["state"])})

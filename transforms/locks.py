@@ -1,0 +1,15 @@
+"""Ids of the PostgreSQL advisory locks that this package takes, in one place so that none clash.
+
+Each is a session lock: it goes when its connection goes, so a killed process leaves none behind.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BUILD: Final = 0x51C0_0001
+"""Held for a whole build of models, by either engine: two builds of one database take turns."""
+
+RUN_CLASS: Final = 0x51C1
+"""First half of the two-part lock of one run; the second is the hash of its key. Held from
+before a load to after the publish, so that two commands never work on the same run."""

@@ -1,0 +1,41 @@
+"""Run the API server on a database that a command has made ready."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from transforms.errors import UsageError
+
+APPLICATION = "backend.main:create_app"
+
+
+class PortBusy(UsageError):
+    """The address cannot be bound."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(f"cannot serve on {host}:{port}: {reason}", "choose another port with --port")
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise PortBusy unless ``host:port`` can be bound now, before any long work is done."""
+    try:
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = addresses[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise PortBusy(host, port, error.strerror or str(error)) from error
+
+
+def run_server(database_url: str, host: str, port: int, workers: int) -> None:
+    """Serve until interrupted; workers find the database in their environment."""
+    import uvicorn
+
+    os.environ["DATABASE_URL"] = database_url
+    uvicorn.run(
+        APPLICATION, factory=True, host=host, port=port, workers=workers, log_config=None, access_log=False
+    )
