@@ -1,9 +1,10 @@
-"""A run in memory: one typed Polars frame per raw table."""
+"""A run in memory: one typed Polars frame per raw table, and what only checks look at."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contracts.findings import Finding
 
@@ -16,8 +17,10 @@ class RunData:
     """Staged rows of one run.
 
     ``frames`` holds every declared raw table, empty where the run lacks the family; columns are
-    those of the declaration. ``findings`` are what parsing already found wrong: lines that
-    could not be read are reported there and absent from the frames.
+    those of the declaration. ``auxiliary`` holds the frames of ``contracts.tables.auxiliary``,
+    which are checked but not loaded, and ``files`` every file of the run relative to it.
+    ``findings`` are what parsing already found wrong: lines that could not be read are reported
+    there and absent from the frames.
     """
 
     run_key: str
@@ -25,8 +28,37 @@ class RunData:
     run_id: str
     frames: dict[str, pl.DataFrame]
     findings: list[Finding] = field(default_factory=list)
+    auxiliary: dict[str, pl.DataFrame] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
+    path: str = ""
+    """Directory the run was read from, absolute."""
+    _documents: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def row_counts(self) -> dict[str, int]:
         """Rows per raw table."""
         return {name: frame.height for name, frame in self.frames.items()}
+
+    @property
+    def broken_files(self) -> frozenset[str]:
+        """Files that parsing has something against: rules over their content would repeat it."""
+        return frozenset(finding.file for finding in self.findings if finding.file is not None)
+
+    def document(self, relative: str) -> dict[str, Any]:
+        """The JSON object kept in raw_run_documents for ``relative``.
+
+        Empty where the run has no such document or parsing found fault with it. The object is
+        shared between callers: read it only.
+        """
+        if relative not in self._documents:
+            self._documents[relative] = self._read_document(relative)
+        found: dict[str, Any] = self._documents[relative]
+        return found
+
+    def _read_document(self, relative: str) -> dict[str, Any]:
+        frame = self.frames["raw_run_documents"]
+        contents = frame.filter(frame["source_file"] == relative)["content"].to_list()
+        if not contents or relative in self.broken_files:
+            return {}
+        value = json.loads(contents[0])
+        return value if isinstance(value, dict) else {}

@@ -38,11 +38,11 @@ def profile_environment(database_url: str | None, threads: int = 4) -> dict[str,
     parts = urlsplit(database_url or "postgresql://localhost/quality_compass")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
-        "DBT_HOST": query.get("host") or unquote(parts.hostname or "localhost"),
-        "DBT_PORT": query.get("port") or str(parts.port or 5432),
-        "DBT_USER": query.get("user") or unquote(parts.username or "postgres"),
-        "DBT_PASSWORD": query.get("password") or unquote(parts.password or ""),
-        "DBT_DATABASE": unquote(parts.path.lstrip("/")) or "postgres",
+        "DBT_POSTGRES_HOST": query.get("host") or unquote(parts.hostname or "localhost"),
+        "DBT_POSTGRES_PORT": query.get("port") or str(parts.port or 5432),
+        "DBT_POSTGRES_USER": query.get("user") or unquote(parts.username or "postgres"),
+        "DBT_POSTGRES_PASSWORD": query.get("password") or unquote(parts.password or ""),
+        "DBT_POSTGRES_DATABASE": unquote(parts.path.lstrip("/")) or "postgres",
         "DBT_THREADS": str(threads),
     }
 

@@ -25,7 +25,7 @@ def manifest_path(project: Path) -> Path:
     return project / "compiled" / "manifest.json"
 
 
-class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Column(msgspec.Struct, frozen=True, kw_only=True):
     """A documented column of a model, seed or source."""
 
     name: str
@@ -33,7 +33,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     data_type: str | None = None
 
 
-class Index(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Index(msgspec.Struct, frozen=True, kw_only=True):
     """An index a model declares. ``method`` is PostgreSQL's access method."""
 
     columns: tuple[str, ...]
@@ -41,7 +41,7 @@ class Index(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     method: str = "btree"
 
 
-class TestConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TestConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a data test counts its failures and what they mean (dbt's configuration, as written).
 
     ``kind`` is the generic test's name (``not_null``), None for a singular test.
@@ -60,14 +60,14 @@ class TestConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attached_node: str | None = None
 
 
-class SeedConfig(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SeedConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How a seed's CSV is read: the SQL type of every column, in the file's order."""
 
     column_types: tuple[tuple[str, str], ...]
     delimiter: str = ","
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Node(msgspec.Struct, frozen=True, kw_only=True):
     """A model, seed, data test or source. Paths are relative to the dbt project, POSIX."""
 
     unique_id: str
@@ -98,7 +98,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.sql
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything the engines and the metadata endpoints need of a compiled dbt project.
 
     ``files`` maps each source file of the project to its sha256: what the manifest was compiled
@@ -127,9 +127,27 @@ def _split_lines(nodes: Mapping[str, dict[str, Any]]) -> None:
             node["sql"] = node["sql"].split("\n")
 
 
+def _builtins(value: Any) -> Any:  # noqa: ANN401 - any part of a manifest
+    """``value`` as JSON knows it, without fields that have their default (compared by value)."""
+    if isinstance(value, msgspec.Struct):
+        items = ((field, getattr(value, field.name)) for field in msgspec.structs.fields(value))
+        return {field.name: _builtins(item) for field, item in items if not _is_default(field, item)}
+    if isinstance(value, Mapping):
+        return {key: _builtins(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_builtins(item) for item in value]
+    return value
+
+
+def _is_default(field: msgspec.structs.FieldInfo, value: object) -> bool:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return bool(value == field.default_factory())
+    return bool(value == field.default)
+
+
 def dump_manifest(manifest: Manifest) -> str:
     """JSON text of ``manifest``: the same bytes for the same project, SQL line by line for diffs."""
-    document = msgspec.to_builtins(manifest)
+    document = _builtins(manifest)
     document["format"] = _FORMAT
     _split_lines(document["nodes"])
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

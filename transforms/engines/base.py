@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from transforms.compiled.manifest import Manifest, Node
+from transforms.engines.turn import BuildTurn
 
 
 class Status(StrEnum):
@@ -101,6 +102,16 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
+def waiting(total: int, on_progress: ProgressCallback | None) -> Callable[[], None]:
+    """What tells ``on_progress`` that another build has the database."""
+
+    def tell() -> None:
+        if on_progress is not None:
+            on_progress(Progress("waiting", 0, total))
+
+    return tell
+
+
 class Engine(Protocol):
     """Something that runs the nodes of a compiled manifest."""
 
@@ -117,9 +128,11 @@ class Engine(Protocol):
         exclude: Sequence[str] = (),
         full_refresh: bool = False,
         on_progress: ProgressCallback | None = None,
+        turn: BuildTurn | None = None,
     ) -> BuildResult:
         """Run seeds, models and tests in order; a failed node skips what stands below it.
 
+        Builds of one database take turns: the engine waits for its own, unless the caller has one.
         ``select`` and ``exclude`` follow dbt (see transforms.compiled.selection). ``full_refresh``
         drops and recreates tables. Node failures are in the result, not raised; raises
         SelectionError, DatabaseUnavailable, and ManifestOutOfDate.

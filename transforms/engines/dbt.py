@@ -12,9 +12,9 @@ from transforms.compiled.dbt_runner import Event, run_dbt
 from transforms.compiled.manifest import PROJECT, Manifest
 from transforms.compiled.selection import select as select_nodes
 from transforms.compiled.sources import verify_sources
-from transforms.engines.base import BuildResult, NodeResult, Progress, ProgressCallback, Status
-from transforms.engines.connection import connection, take_turn
+from transforms.engines.base import BuildResult, NodeResult, Progress, ProgressCallback, Status, waiting
 from transforms.engines.results import read_run_results
+from transforms.engines.turn import BuildTurn, joined
 
 _FINISHED = frozenset(str(status) for status in Status)
 
@@ -37,10 +37,11 @@ class DbtEngine:
         exclude: Sequence[str] = (),
         full_refresh: bool = False,
         on_progress: ProgressCallback | None = None,
+        turn: BuildTurn | None = None,
     ) -> BuildResult:
         """Run the selected nodes; see transforms.engines.base.Engine. Raises DbtNotInstalled, DbtFailed.
 
-        Holds the same lock as the native engine for as long as dbt runs.
+        Takes turns with the native engine for as long as dbt runs.
         """
         start = time.perf_counter()
         verify_sources(manifest, self._project)
@@ -51,8 +52,7 @@ class DbtEngine:
                 command += [option, *(part for text in selectors for part in text.split())]
         if full_refresh:
             command.append("--full-refresh")
-        async with connection(self._database_url) as held:
-            await take_turn(held, len(chosen), on_progress)
+        async with joined(turn, self._database_url, waiting(len(chosen), on_progress)):
             run = await run_dbt(
                 self._project,
                 command,

@@ -48,13 +48,17 @@ class StatementFailed(NodeFailed):
 class ColumnsChanged(NodeFailed):
     """A model's columns are not those of its table, which holds rows of other runs."""
 
-    def __init__(self, relation: str, missing: Sequence[str], surplus: Sequence[str]) -> None:
+    def __init__(
+        self, relation: str, missing: Sequence[str], surplus: Sequence[str], retyped: Sequence[str]
+    ) -> None:
         self.relation = relation
         self.missing = tuple(missing)
         self.surplus = tuple(surplus)
+        self.retyped = tuple(retyped)
+        types = f", of another type are {', '.join(retyped)}" if retyped else ""
         super().__init__(
             f"the columns of {relation} are not those of the model: the table lacks "
-            f"{', '.join(missing) or 'none'}, the model lacks {', '.join(surplus) or 'none'}; "
+            f"{', '.join(missing) or 'none'}, the model lacks {', '.join(surplus) or 'none'}{types}; "
             "build once with --full-refresh while no run is building, which rebuilds every loaded run"
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import asyncpg
 
 from contracts.ddl import quote_identifier
@@ -11,6 +13,7 @@ from transforms.engines.errors import ColumnsChanged, StatementFailed
 from transforms.engines.relations import (
     TABLE,
     VIEW,
+    Relation,
     column_types,
     drop,
     fingerprint,
@@ -32,26 +35,16 @@ async def build_view(connection: asyncpg.Connection, node: Node, context: BuildC
     relation = context.relations.get(node.schema, node.alias)
     if relation is not None and relation.is_untouched(definition) and not context.full_refresh:
         return Outcome("UNCHANGED")
-    dropped = False
-    async with connection.transaction():
-        await _run_hooks(connection, node.pre_hooks)
-        if relation is not None and relation.kind != VIEW:
-            await drop(connection, node.schema, node.alias, relation)
-            relation, dropped = None, True
+    if relation is None or relation.kind == VIEW:
         try:
-            async with connection.transaction():
-                await _create_view(connection, node)
+            await _replace_view(connection, node, definition)
+            return Outcome("CREATE VIEW")
         except StatementFailed as failure:
-            refused = isinstance(failure.error, asyncpg.InvalidTableDefinitionError)
-            if relation is None or not refused:
+            if not isinstance(failure.error, asyncpg.InvalidTableDefinitionError):
                 raise
-            # Other columns than before: the view must go, and with it the views that read it.
-            await drop(connection, node.schema, node.alias, relation)
-            dropped = True
-            await _create_view(connection, node)
-        await _run_hooks(connection, node.post_hooks)
-        await remember(connection, node.schema, node.alias, definition)
-    if dropped:
+    # Another kind of object, or other columns than before: it must go, and what reads it.
+    async with context.relations.dropping:
+        await _replace_view(connection, node, definition, instead_of=relation)
         await context.relations.read(connection)
     return Outcome("CREATE VIEW")
 
@@ -60,19 +53,22 @@ async def build_table(connection: asyncpg.Connection, node: Node, context: Build
     """Fill a new table beside the old one and put it in its place: readers see one or the other."""
     relation = context.relations.get(node.schema, node.alias)
     working = node.alias[: _MAX_IDENTIFIER - len(_WORKING_SUFFIX)] + _WORKING_SUFFIX
-    async with connection.transaction():
-        await _run_hooks(connection, node.pre_hooks)
-        rows = await _create_table(connection, node, working)
+    # Entered late, so that models fill their tables side by side; left after the commit.
+    async with AsyncExitStack() as dropping:
+        async with connection.transaction():
+            await _run_hooks(connection, node.pre_hooks)
+            rows = await _create_table(connection, node, working)
+            if relation is not None:
+                await dropping.enter_async_context(context.relations.dropping)
+                await drop(connection, node.schema, node.alias, relation)
+            await connection.execute(
+                f"alter table {qualified(node.schema, working)} rename to {quote_identifier(node.alias)}"
+            )
+            await _create_indexes(connection, node)
+            await _run_hooks(connection, node.post_hooks)
+            await connection.execute(f"analyze {qualified(node.schema, node.alias)}")
         if relation is not None:
-            await drop(connection, node.schema, node.alias, relation)
-        await connection.execute(
-            f"alter table {qualified(node.schema, working)} rename to {quote_identifier(node.alias)}"
-        )
-        await _create_indexes(connection, node)
-        await _run_hooks(connection, node.post_hooks)
-        await connection.execute(f"analyze {qualified(node.schema, node.alias)}")
-    if relation is not None:
-        await context.relations.read(connection)
+            await context.relations.read(connection)
     return Outcome(f"SELECT {rows}", rows)
 
 
@@ -84,28 +80,13 @@ async def build_incremental_by_run(
     The table is created when it is missing, is something else, or a full refresh is asked for.
     Raises ColumnsChanged when the table's columns are no longer the model's.
     """
-    definition = fingerprint(node.compiled_sql, repr(node.indexes))
     relation = context.relations.get(node.schema, node.alias)
-    target = qualified(node.schema, node.alias)
-    dropped = False
-    async with connection.transaction():
-        await _run_hooks(connection, node.pre_hooks)
-        if relation is not None and (relation.kind != TABLE or context.full_refresh):
-            await drop(connection, node.schema, node.alias, relation)
-            relation, dropped = None, True
-        if relation is None:
-            rows = await _create_table(connection, node, node.alias)
-            await _create_indexes(connection, node)
-        else:
-            rows = await _replace_rows(connection, node, context)
-            if not relation.was_made_from(definition):
-                await _create_indexes(connection, node)
-        await _run_hooks(connection, node.post_hooks)
-        await connection.execute(f"analyze {target}")
-        if relation is None or not relation.was_made_from(definition):
-            await remember(connection, node.schema, node.alias, definition)
-    if dropped:
-        await context.relations.read(connection)
+    if relation is None or (relation.kind == TABLE and not context.full_refresh):
+        rows = await _build_incremental(connection, node, context, relation)
+    else:
+        async with context.relations.dropping:
+            rows = await _build_incremental(connection, node, context, None, instead_of=relation)
+            await context.relations.read(connection)
     return Outcome(f"INSERT 0 {rows}", rows)
 
 
@@ -114,6 +95,45 @@ MATERIALIZATIONS = {
     "table": build_table,
     "incremental_by_run": build_incremental_by_run,
 }
+
+
+async def _replace_view(
+    connection: asyncpg.Connection, node: Node, definition: str, instead_of: Relation | None = None
+) -> None:
+    async with connection.transaction():
+        await _run_hooks(connection, node.pre_hooks)
+        if instead_of is not None:
+            await drop(connection, node.schema, node.alias, instead_of)
+        name = qualified(node.schema, node.alias)
+        await _execute(connection, f"create or replace view {name} as (\n", node, "\n)")
+        await _run_hooks(connection, node.post_hooks)
+        await remember(connection, node.schema, node.alias, definition)
+
+
+async def _build_incremental(
+    connection: asyncpg.Connection,
+    node: Node,
+    context: BuildContext,
+    relation: Relation | None,
+    instead_of: Relation | None = None,
+) -> int:
+    definition = fingerprint(node.compiled_sql, repr(node.indexes))
+    known = relation is not None and relation.was_made_from(definition)
+    async with connection.transaction():
+        await _run_hooks(connection, node.pre_hooks)
+        if instead_of is not None:
+            await drop(connection, node.schema, node.alias, instead_of)
+        if relation is None:
+            rows = await _create_table(connection, node, node.alias)
+        else:
+            rows = await _replace_rows(connection, node, context)
+        if not known:
+            await _create_indexes(connection, node)
+        await _run_hooks(connection, node.post_hooks)
+        await connection.execute(f"analyze {qualified(node.schema, node.alias)}")
+        if not known:
+            await remember(connection, node.schema, node.alias, definition)
+    return rows
 
 
 async def _replace_rows(connection: asyncpg.Connection, node: Node, context: BuildContext) -> int:
@@ -127,8 +147,9 @@ async def _replace_rows(connection: asyncpg.Connection, node: Node, context: Bui
     if wanted != present:
         raise ColumnsChanged(
             target,
-            sorted(name for name in wanted if present.get(name) != wanted[name]),
-            sorted(name for name in present if name not in wanted),
+            [name for name in wanted if name not in present],
+            [name for name in present if name not in wanted],
+            [name for name in wanted if present.get(name, wanted[name]) != wanted[name]],
         )
     scope = next(candidate for candidate in context.manifest.nodes.values() if candidate.name == SCOPE_MODEL)
     key = quote_identifier(RUN_KEY)
@@ -144,11 +165,6 @@ async def _replace_rows(connection: asyncpg.Connection, node: Node, context: Bui
 async def _create_table(connection: asyncpg.Connection, node: Node, name: str) -> int:
     tag = await _execute(connection, f"create table {qualified(node.schema, name)} as (\n", node, "\n)")
     return _rows(tag)
-
-
-async def _create_view(connection: asyncpg.Connection, node: Node) -> None:
-    name = qualified(node.schema, node.alias)
-    await _execute(connection, f"create or replace view {name} as (\n", node, "\n)")
 
 
 async def _execute(connection: asyncpg.Connection, before: str, node: Node, after: str) -> str:

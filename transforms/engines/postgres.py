@@ -16,8 +16,8 @@ from transforms.compiled.dag import Dag
 from transforms.compiled.manifest import PROJECT, Manifest, Node
 from transforms.compiled.selection import select as select_nodes
 from transforms.compiled.sources import verify_sources
-from transforms.engines.base import BuildResult, NodeResult, Progress, ProgressCallback, Status
-from transforms.engines.connection import connection, take_turn
+from transforms.database import connection
+from transforms.engines.base import BuildResult, NodeResult, Progress, ProgressCallback, Status, waiting
 from transforms.engines.context import BuildContext
 from transforms.engines.data_tests import run_test
 from transforms.engines.errors import NodeFailed, StatementFailed, postgres_message
@@ -25,12 +25,18 @@ from transforms.engines.materialize import MATERIALIZATIONS
 from transforms.engines.relations import Relations
 from transforms.engines.schedule import Runner, Schedule
 from transforms.engines.seeds import load_seed
+from transforms.engines.turn import BUILD_SETTINGS, BuildTurn, joined
 from transforms.errors import DatabaseUnavailable
 
 DEFAULT_CONNECTIONS = 4
 _ATTEMPTS = 3
 """Of a node that loses a deadlock or race against another session; each is one transaction."""
-_TRANSIENT = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+# An internal error is what PostgreSQL says when another session changed the same object meanwhile.
+_TRANSIENT = (
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.InternalServerError,
+)
 
 
 class PostgresEngine:
@@ -57,6 +63,7 @@ class PostgresEngine:
         exclude: Sequence[str] = (),
         full_refresh: bool = False,
         on_progress: ProgressCallback | None = None,
+        turn: BuildTurn | None = None,
     ) -> BuildResult:
         """Run the selected nodes; see transforms.engines.base.Engine.
 
@@ -68,8 +75,10 @@ class PostgresEngine:
         dag = Dag(manifest)
         chosen = select_nodes(manifest, dag, select, exclude)
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(
+                joined(turn, self._database_url, waiting(len(chosen), on_progress))
+            )
             connections = await self._open(stack, min(self._connections, max(len(chosen), 1)))
-            await take_turn(connections[0], len(chosen), on_progress)
             nodes = [manifest.nodes[unique_id] for unique_id in sorted(chosen)]
             context = BuildContext(
                 manifest=manifest,
@@ -88,7 +97,10 @@ class PostgresEngine:
 
     async def _open(self, stack: AsyncExitStack, count: int) -> list[asyncpg.Connection]:
         opened = await asyncio.gather(
-            *(stack.enter_async_context(connection(self._database_url)) for _ in range(count)),
+            *(
+                stack.enter_async_context(connection(self._database_url, BUILD_SETTINGS))
+                for _ in range(count)
+            ),
             return_exceptions=True,
         )
         for each in opened:

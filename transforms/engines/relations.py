@@ -8,6 +8,7 @@ turns on one database.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import re
 from collections.abc import Collection
@@ -25,8 +26,9 @@ _COMMENT = re.compile(r"compass:(?P<definition>[0-9a-f]{32}):(?P<content>[0-9a-f
 # What a view holds is its rewritten query; what a table holds is its storage: TRUNCATE, which is
 # how dbt reloads a seed, gives it a new one.
 _CONTENT = """
-    case c.relkind when 'v' then md5(pg_get_viewdef(c.oid))
-                   else to_hex(pg_relation_filenode(c.oid)::bigint) end"""
+    case c.relkind
+         when 'v' then (select md5(r.ev_action::text) from pg_rewrite r where r.ev_class = c.oid)
+         else to_hex(pg_relation_filenode(c.oid)::bigint) end"""
 
 _RELATIONS = f"""
     select n.nspname, c.relname, c.relkind::text as kind,
@@ -59,9 +61,15 @@ class Relation:
 
 
 class Relations:
-    """The tables and views in some schemas, as last read."""
+    """The tables and views in some schemas, as last read.
+
+    ``dropping`` is held while objects are dropped with the views that read them: two such drops at
+    once may reach for the same views in different order. Take it before a transaction that drops,
+    or in one that holds no lock on anything another node of the build may drop.
+    """
 
     def __init__(self, schemas: Collection[str]) -> None:
+        self.dropping = asyncio.Lock()
         self._schemas = sorted(schemas)
         self._found: dict[tuple[str, str], Relation] = {}
 
@@ -106,7 +114,7 @@ async def remember(connection: asyncpg.Connection, schema: str, name: str, defin
 
 async def drop(connection: asyncpg.Connection, schema: str, name: str, relation: Relation) -> None:
     """Drop an object and the views that read it, as dbt does before it puts another in its place."""
-    await connection.execute(f"drop {_KINDS[relation.kind]} {qualified(schema, name)} cascade")
+    await connection.execute(f"drop {_KINDS[relation.kind]} if exists {qualified(schema, name)} cascade")
 
 
 async def column_types(connection: asyncpg.Connection, schema: str, name: str) -> dict[str, int]:

@@ -12,6 +12,7 @@ from transforms.compiled.manifest import Node, SeedConfig
 from transforms.engines.context import BuildContext, Outcome
 from transforms.engines.relations import (
     TABLE,
+    Relation,
     column_types,
     drop,
     fingerprint,
@@ -36,35 +37,44 @@ async def load_seed(connection: asyncpg.Connection, node: Node, context: BuildCo
     relation = context.relations.get(node.schema, node.alias)
     if relation is not None and relation.is_untouched(definition) and not context.full_refresh:
         return Outcome("UNCHANGED", 0)
+    if (
+        relation is None
+        or context.full_refresh
+        or relation.kind != TABLE
+        or not await _has_columns(connection, node, node.seed)
+    ):
+        async with context.relations.dropping:
+            await _fill(connection, node, node.seed, rows, definition, instead_of=relation)
+            await context.relations.read(connection)
+    else:
+        await _fill(connection, node, node.seed, rows, definition)
+    return Outcome(f"INSERT {len(rows)}", len(rows))
+
+
+async def _fill(
+    connection: asyncpg.Connection,
+    node: Node,
+    seed: SeedConfig,
+    rows: list[list[str | None]],
+    definition: str,
+    instead_of: Relation | None = None,
+) -> None:
     target = qualified(node.schema, node.alias)
-    dropped = False
     async with connection.transaction():
-        if relation is not None and (
-            context.full_refresh
-            or relation.kind != TABLE
-            or not await _has_columns(connection, node, node.seed)
-        ):
-            await drop(connection, node.schema, node.alias, relation)
-            relation, dropped = None, True
-        if relation is None:
-            columns = ", ".join(
-                f"{quote_identifier(name)} {sql_type}" for name, sql_type in node.seed.column_types
-            )
-            await connection.execute(f"create table {target} ({columns})")
-        else:
-            await connection.execute(f"delete from {target}")  # noqa: S608 - a quoted identifier
+        if instead_of is not None:
+            await drop(connection, node.schema, node.alias, instead_of)
+        columns = ", ".join(f"{quote_identifier(name)} {kind}" for name, kind in seed.column_types)
+        await connection.execute(f"create table if not exists {target} ({columns})")
+        await connection.execute(f"delete from {target}")  # noqa: S608 - a quoted identifier
         await connection.copy_to_table(
             node.alias,
             schema_name=node.schema,
-            columns=[name for name, _ in node.seed.column_types],
+            columns=[name for name, _ in seed.column_types],
             source=io.BytesIO(_csv(rows)),
             format="csv",
         )
         await connection.execute(f"analyze {target}")
         await remember(connection, node.schema, node.alias, definition)
-    if dropped:
-        await context.relations.read(connection)
-    return Outcome(f"INSERT {len(rows)}", len(rows))
 
 
 def _rows(text: str, seed: SeedConfig) -> list[list[str | None]]:

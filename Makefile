@@ -1,0 +1,88 @@
+# Quality Compass. `make` alone lists what there is to do.
+
+PYTHON ?= python3
+PORT ?= 8000
+RUN ?=
+# Tests that run at the same time; each worker has a PostgreSQL of its own.
+WORKERS ?= 2
+UV ?= uv
+# `make lock UV_FLAGS=--upgrade` takes newer versions; without it only what must change does.
+UV_FLAGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check
+
+# A stamp a step, so that a repeated target starts at once.
+CREATED := $(VENV)/.created
+DEV_INSTALLED := $(VENV)/.installed-dev
+DEMO_INSTALLED := $(VENV)/.installed-demo
+# The development set holds all that the demo needs: where it is installed, it serves both.
+DEMO_NEEDS := $(if $(wildcard $(DEV_INSTALLED)),$(DEV_INSTALLED),$(DEMO_INSTALLED))
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint bench lock clean
+
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  make demo RUN=path PORT=n   another run, another port"
+	@echo "  make setup PYTHON=python3.12   another interpreter (3.11 or newer)"
+
+setup: $(DEV_INSTALLED) ## Create .venv with everything, dbt and the development tools included
+
+demo: $(DEMO_NEEDS) ## Ingest a sample run into an embedded PostgreSQL and serve the API
+	@$(BIN)/compass up $(if $(RUN),--run "$(RUN)") --port "$(PORT)"
+
+test: $(DEV_INSTALLED) ## Run the tests
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
+
+lint: $(DEV_INSTALLED) ## Check format, style, types, import directions and the compiled manifest
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/compass manifest --check
+
+bench: $(DEV_INSTALLED) ## Measure speed and memory of loading, building and serving
+	@$(BIN)/python -m pytest tests/benchmarks -m benchmark --capture=no --timeout=1800
+
+lock: ## Pin every dependency again, with hashes (needs uv)
+	@command -v $(UV) > /dev/null || { echo "make lock needs uv: pip install uv, or UV=path" >&2; exit 2; }
+	@$(call pin,dev,--all-extras)
+	@$(call pin,serve,--constraint requirements/dev.txt)
+	@$(call pin,demo,--extra ingest --extra build --constraint requirements/dev.txt)
+
+clean: ## Remove .venv, caches and build results
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf dbt/target dbt/logs dbt/dbt_packages logs
+	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+# One set for every platform. Sets take the versions of `dev`, so all three agree.
+define pin
+echo "Locking requirements/$(1).txt" && $(UV) pip compile pyproject.toml --quiet --universal \
+	--python-version 3.11 --generate-hashes --no-strip-extras --no-header $(UV_FLAGS) $(2) --output-file requirements/$(1).txt
+endef
+
+$(CREATED):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
+		echo "Quality Compass needs Python 3.11 or newer, and $(PYTHON) is" \
+			"$$($(PYTHON) --version 2> /dev/null || echo 'not there'); name another: make PYTHON=python3.12 ..." >&2; exit 2; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "cannot create $(VENV): install the venv module of $(PYTHON)" \
+		"(Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; }
+	@touch $@
+
+$(DEV_INSTALLED): $(CREATED) requirements/dev.txt pyproject.toml
+	@$(call install,dev,a minute or two)
+
+$(DEMO_INSTALLED): $(CREATED) requirements/demo.txt pyproject.toml
+	@$(call install,demo,under a minute)
+
+# The lock names every package of the set, so pip need not resolve, only verify and unpack.
+define install
+echo "Installing requirements/$(1).txt ($(2) the first time)" && \
+$(PIP_INSTALL) --require-hashes --no-deps --no-compile --requirement requirements/$(1).txt && \
+$(PIP_INSTALL) --no-deps --no-build-isolation --editable . && touch $@
+endef

@@ -1,0 +1,20 @@
+{# Values lie between `min_value` and `max_value`, both inclusive; either may be left out. #}
+{% test accepted_range(model, column_name, min_value=none, max_value=none) %}
+select tested.{{ column_name }}
+from {{ model }} as tested
+where
+    {%- if min_value is not none %}
+    tested.{{ column_name }} < {{ min_value }}
+    {%- endif %}
+    {%- if max_value is not none %}
+    {{ "or " if min_value is not none }}tested.{{ column_name }} > {{ max_value }}
+    {%- endif %}
+{% endtest %}
+
+
+{# No value is below zero. #}
+{% test not_negative(model, column_name) %}
+select tested.{{ column_name }}
+from {{ model }} as tested
+where tested.{{ column_name }} < 0
+{% endtest %}
