@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from transforms.cli import db, ingest, preflight, project, runs, serve
+from transforms.cli import db, ingest, preflight, preview, project, rules, runs, serve
 
 # Plain help text: drawing it with rich would triple the time `compass --help` takes.
 app = typer.Typer(
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.command("up")(serve.up)
 app.command("serve")(serve.serve)
 app.command("preflight")(preflight.preflight)
+app.command("preview")(preview.preview)
+app.command("rules")(rules.rules)
 app.command("ingest")(ingest.ingest)
 app.command("load")(ingest.load)
 app.command("build")(ingest.build)

@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transforms.progress import Advance, NoProgress, Progress
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON document
@@ -33,6 +36,18 @@ def print_table(headers: list[str], rows: list[list[str]]) -> None:
     for row in [headers, *rows]:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         print_text("  ".join(cells).rstrip())
+
+
+def print_frame(frame: pl.DataFrame) -> None:
+    """Write a frame as aligned columns to stdout; floats with four significant digits."""
+    rows = [[_cell(value) for value in row] for row in frame.iter_rows()]
+    print_table([name.upper() for name in frame.columns], rows)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 @contextmanager

@@ -1,0 +1,112 @@
+"""Preview: the marts of a run in DuckDB, straight from its files, without any server."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from contracts.findings import Report
+from transforms.compiled.build import load_verified
+from transforms.compiled.manifest import PROJECT
+from transforms.engines.base import Progress as NodeProgress
+from transforms.engines.duckdb import DuckDbEngine, load_frames
+from transforms.errors import CompassError, UsageError
+from transforms.preflight import preflight
+from transforms.progress import Progress
+from transforms.run import Run
+
+MARTS = "public_marts"
+
+
+class QueryFailed(UsageError):
+    """A query of the user's failed."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the query failed: {reason}", f"marts are in schema {MARTS}, e.g. fct_signals")
+
+
+class BrokenRun(CompassError):
+    """The run does not parse, or its rows do not fit the schemas."""
+
+    exit_code = 1
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        super().__init__(f"{report.run_key} cannot be previewed: it breaks its contracts")
+
+
+class Preview:
+    """Marts of one run in an in-memory database; close it when done."""
+
+    def __init__(self, run: Run, progress: Progress) -> None:
+        data, self.report = preflight(run, progress, rules=False)
+        if not self.report.ok:
+            raise BrokenRun(self.report)
+        self.run_key = run.run_key
+        self._connection = duckdb.connect()
+        manifest = load_verified(PROJECT)
+        with progress.step("Building (duckdb)", len(manifest.nodes)) as advance:
+
+            def on_node(event: NodeProgress) -> None:
+                advance(1)
+
+            load_frames(self._connection, data)
+            engine = DuckDbEngine(self._connection)
+            self.build = asyncio.run(engine.build(manifest, on_progress=on_node))
+        self.build.raise_for_problems()
+        # Queries come next: they read what is here, and nothing of the machine's files.
+        self._connection.execute("set enable_external_access = false")
+        self._connection.execute(f"set search_path = '{MARTS}'")
+
+    def close(self) -> None:
+        """Release the database."""
+        self._connection.close()
+
+    def query(self, sql: str) -> pl.DataFrame:
+        """Rows of a query of the user's; raises QueryFailed."""
+        try:
+            rows = pl.from_arrow(self._connection.execute(sql).to_arrow_table())
+        except duckdb.Error as error:
+            raise QueryFailed(str(error)) from error
+        assert isinstance(rows, pl.DataFrame), "a table has columns"
+        return rows
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of each mart."""
+        return {
+            result.node.name: result.rows
+            for result in self.build.results
+            if result.node.schema == MARTS and result.rows is not None
+        }
+
+    def signal_types(self) -> pl.DataFrame:
+        """Signals of each type, most first."""
+        return self.query(
+            "select simplified_signal_type as signal_type, count(*) as signals from fct_signals "
+            "group by all order by signals desc, signal_type"
+        )
+
+    def top_signals(self, limit: int = 10) -> pl.DataFrame:
+        """The most severe signals."""
+        return self.query(
+            "select simplified_severity as severity, simplified_signal_type as signal_type, metric_id, "
+            "facility, group_value, metric_value, benchmark from fct_signals "
+            f"order by severity desc, entity_key limit {int(limit)}"
+        )
+
+    def signals(self) -> pl.DataFrame:
+        """Every signal, by entity key."""
+        return self.query("select * from fct_signals order by entity_key")
+
+    def export(self, folder: Path) -> list[Path]:
+        """Write each mart to ``folder`` as Parquet; returns the files."""
+        folder.mkdir(parents=True, exist_ok=True)
+        files = []
+        for name in self.row_counts():
+            path = folder / f"{name}.parquet"
+            self.query(f'select * from "{name}"').write_parquet(path)
+            files.append(path)
+        return files
