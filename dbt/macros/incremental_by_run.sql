@@ -53,24 +53,14 @@
 
 
 {#
-  Quoted columns of the model, in order. A table whose columns are others, or of other types, holds runs that
-  only a full refresh can bring into the new shape.
+  Quoted columns of the model, in order. A table whose columns are others holds runs that only a full refresh can
+  bring into the new shape.
 #}
 {% macro incremental_by_run_columns(relation, sql) %}
-    {%- set wanted = get_column_schema_from_query(sql) -%}
-    {%- set present = {} -%}
-    {%- for column in adapter.get_columns_in_relation(relation) -%}
-        {%- do present.update({column.name: column.data_type | lower}) -%}
-    {%- endfor -%}
-    {%- set missing = [] -%}
-    {%- set quoted = [] -%}
-    {%- for column in wanted -%}
-        {%- do quoted.append(adapter.quote(column.name)) -%}
-        {%- if column.name not in present -%}
-            {%- do missing.append(column.name) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- set surplus = present.keys() | reject('in', wanted | map(attribute='name') | list) | list -%}
+    {%- set wanted = get_column_schema_from_query(sql) | map(attribute='name') | list -%}
+    {%- set present = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
+    {%- set missing = wanted | reject('in', present) | list -%}
+    {%- set surplus = present | reject('in', wanted) | list -%}
     {%- if missing or surplus -%}
         {%- do exceptions.raise_compiler_error(
             'the columns of ' ~ relation ~ ' are not those of the model: the table lacks ' ~ (missing | join(', ') or 'none')
@@ -78,6 +68,8 @@
             ~ '; build once with --full-refresh while no run is building, which rebuilds every loaded run'
         ) -%}
     {%- endif -%}
+    {%- set quoted = [] -%}
+    {%- for name in wanted -%} {%- do quoted.append(adapter.quote(name)) -%} {%- endfor -%}
     {{ return(quoted) }}
 {% endmacro %}
 

@@ -1,36 +1,24 @@
--- Exactly the entities that qualify are signals: none is lost in a join, none slips in. Written
--- from the definition, apart from the model's joins.
+-- Exactly the entities that qualify are signals: none is lost in a join, none slips in. Said with
+-- sets, apart from the joins of the model.
 with qualifying as (
     select
         entities.run_key,
         entities.entity_key
     from {{ ref('stg_entity_results') }} as entities
-    where
-        entities.metric_value is not null
-        and exists (
-            select 1
-            from {{ ref('stg_node_results') }} as nodes
-            where
-                nodes.run_key = entities.run_key
-                and nodes.canonical_node_id = entities.canonical_node_id
-                and nodes.time_grain = 'aggregate_time_period'
-        )
-        and exists (
-            select 1
-            from {{ ref('stg_classifications') }} as classifications
-            where
-                classifications.run_key = entities.run_key
-                and classifications.entity_key = entities.entity_key
-                and not classifications.suppressed
-        )
-        and exists (
-            select 1
-            from {{ ref('stg_statistical_methods') }} as methods
-            where
-                methods.run_key = entities.run_key
-                and methods.entity_key = entities.entity_key
-                and not methods.suppressed
-        )
+    inner join {{ ref('stg_node_results') }} as nodes on {{ same_node('entities', 'nodes') }}
+    where nodes.time_grain = 'aggregate_time_period' and entities.metric_value is not null
+    intersect
+    select
+        classifications.run_key,
+        classifications.entity_key
+    from {{ ref('stg_classifications') }} as classifications
+    where not classifications.suppressed
+    intersect
+    select
+        methods.run_key,
+        methods.entity_key
+    from {{ ref('stg_statistical_methods') }} as methods
+    where not methods.suppressed
 ),
 
 signals as (
@@ -39,13 +27,40 @@ signals as (
         fct.entity_key
     from {{ ref('fct_signals') }} as fct
     where {{ in_build_scope('fct') }}
+),
+
+missing as (
+    select
+        qualifying.run_key,
+        qualifying.entity_key
+    from qualifying
+    except
+    select
+        signals.run_key,
+        signals.entity_key
+    from signals
+),
+
+unexpected as (
+    select
+        signals.run_key,
+        signals.entity_key
+    from signals
+    except
+    select
+        qualifying.run_key,
+        qualifying.entity_key
+    from qualifying
 )
 
 select
-    coalesce(qualifying.run_key, signals.run_key) as run_key,
-    coalesce(qualifying.entity_key, signals.entity_key) as entity_key,
-    case when signals.entity_key is null then 'missing' else 'unexpected' end as problem
-from qualifying
-full outer join signals
-    on qualifying.run_key = signals.run_key and qualifying.entity_key = signals.entity_key
-where qualifying.entity_key is null or signals.entity_key is null
+    missing.run_key,
+    missing.entity_key,
+    'missing' as problem
+from missing
+union all
+select
+    unexpected.run_key,
+    unexpected.entity_key,
+    'unexpected' as problem
+from unexpected

@@ -11,6 +11,7 @@ from tests.support.manifests import execute, manifest, model, rows, until
 from transforms.compiled.manifest import Node
 from transforms.engines.base import Progress, Status
 from transforms.engines.postgres import PostgresEngine
+from transforms.engines.turn import build_turn
 from transforms.errors import DatabaseUnavailable
 
 SLOW = "select 1 as x from pg_sleep({})"
@@ -26,8 +27,9 @@ def engine(fresh_database_url: str, tmp_path: Path) -> PostgresEngine:
     return PostgresEngine(fresh_database_url, project=tmp_path)
 
 
-async def test_independent_models_run_at_the_same_time(engine: PostgresEngine, tmp_path: Path) -> None:
+async def test_independent_models_run_at_the_same_time(fresh_database_url: str, tmp_path: Path) -> None:
     nodes = [table(f"m{i}", SLOW.format(0.4)) for i in range(4)]
+    engine = PostgresEngine(fresh_database_url, project=tmp_path, connections=4)
     result = await engine.build(manifest(nodes, tmp_path))
     assert result.succeeded
     assert len({each.worker for each in result.results}) == 4
@@ -53,6 +55,31 @@ async def test_two_builds_of_one_database_take_turns(
     assert second_kinds[:2] == ["waiting", "started"]
     last_of_first = max(each.completed_at for each in earlier.results)
     assert min(each.started_at for each in second.results) >= last_of_first
+
+
+async def test_a_caller_may_take_the_turn_for_more_than_the_build(
+    engine: PostgresEngine, fresh_database_url: str, tmp_path: Path
+) -> None:
+    built = manifest([table("m", "select 1 as x")], tmp_path)
+    waiting = asyncio.Event()
+    async with build_turn(fresh_database_url) as turn:
+        other = asyncio.create_task(
+            PostgresEngine(fresh_database_url, project=tmp_path).build(
+                built, on_progress=lambda p: waiting.set() if p.kind == "waiting" else None
+            )
+        )
+        await asyncio.wait_for(waiting.wait(), 10)
+        assert (await engine.build(built, turn=turn)).succeeded
+        assert not other.done()
+    assert (await asyncio.wait_for(other, 10)).succeeded
+
+
+async def test_a_turn_on_another_database_is_refused(
+    engine: PostgresEngine, database_url: str, tmp_path: Path
+) -> None:
+    async with build_turn(database_url) as turn:
+        with pytest.raises(ValueError, match="another database"):
+            await engine.build(manifest([], tmp_path), turn=turn)
 
 
 async def test_a_cancelled_build_leaves_nothing_half_done_and_nothing_running(

@@ -28,7 +28,6 @@ print("routes", len(app.openapi()["paths"]))
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
-    pytest.mark.xdist_group("separate-environment"),
 ]
 
 

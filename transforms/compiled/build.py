@@ -11,8 +11,9 @@ from transforms.compiled.manifest import Manifest, dump_manifest, load_manifest,
 from transforms.compiled.slim import slim_manifest
 from transforms.compiled.sources import checksums, verify_sources
 
-# Compiled SQL must not depend on a database, so dbt may not ask one; nor on an earlier parse.
-_COMPILE = ("compile", "--no-introspect", "--no-populate-cache", "--no-partial-parse")
+COMPILE = ("compile", "--no-introspect", "--no-populate-cache", "--no-partial-parse")
+"""The dbt command: compiled SQL must not depend on a database, so dbt may not ask one, nor on an
+earlier parse."""
 
 
 async def compile_manifest(project: Path) -> Manifest:
@@ -22,7 +23,7 @@ async def compile_manifest(project: Path) -> Manifest:
     """
     files = checksums(project)
     with tempfile.TemporaryDirectory(prefix="compass-compile-") as target:
-        run = await run_dbt(project, _COMPILE, target=Path(target))
+        run = await run_dbt(project, COMPILE, target=Path(target))
         run.require_success()
         return slim_manifest(run.artifact("manifest.json"), project, files)
 
@@ -30,13 +31,17 @@ async def compile_manifest(project: Path) -> Manifest:
 async def write_manifest(project: Path) -> Manifest:
     """Compile the project and write its manifest where it is checked in."""
     manifest = await compile_manifest(project)
+    save_manifest(manifest, project)
+    return manifest
+
+
+def save_manifest(manifest: Manifest, project: Path) -> None:
+    """Write ``manifest`` where it is checked in; a reader never sees half of it."""
     path = manifest_path(project)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside and renamed: a reader never sees half a manifest.
     partial = path.with_suffix(".json.partial")
     partial.write_text(dump_manifest(manifest), encoding="utf-8")
     partial.replace(path)
-    return manifest
 
 
 def load_verified(project: Path) -> Manifest:
@@ -52,13 +57,18 @@ def load_verified(project: Path) -> Manifest:
 async def check_manifest(project: Path) -> None:
     """Compile again and raise ManifestOutOfDate when the checked-in manifest says anything else."""
     present = load_verified(project)
-    fresh = await compile_manifest(project)
+    differences = compare(present, await compile_manifest(project))
+    if differences:
+        raise ManifestOutOfDate(manifest_path(project), differences)
+
+
+def compare(present: Manifest, fresh: Manifest) -> list[str]:
+    """What differs between two manifests of one project, in words; empty when nothing does."""
     if dump_manifest(present) == dump_manifest(fresh):
-        return
-    ids = present.nodes.keys() | fresh.nodes.keys()
+        return []
     differences = [
         f"{unique_id} compiles differently"
-        for unique_id in sorted(ids)
+        for unique_id in sorted(present.nodes.keys() | fresh.nodes.keys())
         if present.nodes.get(unique_id) != fresh.nodes.get(unique_id)
     ]
-    raise ManifestOutOfDate(manifest_path(project), differences or ["its metadata differs"])
+    return differences or ["its metadata differs"]

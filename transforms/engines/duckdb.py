@@ -76,9 +76,7 @@ class DuckDbEngine:
 
         descendants = {unique_id: len(dag.descendants(unique_id)) for unique_id in chosen}
         await Schedule(dag.blockers(chosen), descendants, skip).run([run])
-        return BuildResult(
-            self.name, manifest.dbt_version, tuple(finished), time.perf_counter() - start
-        )
+        return BuildResult(self.name, manifest.dbt_version, tuple(finished), time.perf_counter() - start)
 
     def _run(self, node: Node) -> NodeResult:
         started_at, start = datetime.now(UTC), time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -28,7 +29,8 @@ from transforms.engines.seeds import load_seed
 from transforms.engines.turn import BUILD_SETTINGS, BuildTurn, joined
 from transforms.errors import DatabaseUnavailable
 
-DEFAULT_CONNECTIONS = 4
+DEFAULT_CONNECTIONS = max(2, min(4, os.cpu_count() or 2))
+"""More than the server has processors for only makes all of them slower."""
 _ATTEMPTS = 3
 """Of a node that loses a deadlock or race against another session; each is one transaction."""
 # An internal error is what PostgreSQL says when another session changed the same object meanwhile.

@@ -14,6 +14,7 @@ from transforms.engines.base import BuildResult
 from transforms.engines.base import Progress as NodeProgress
 from transforms.engines.dbt import DbtEngine
 from transforms.engines.postgres import PostgresEngine
+from transforms.engines.turn import build_turn
 from transforms.lifecycle import registry
 from transforms.lifecycle.lock import run_lock
 from transforms.lifecycle.registry import RunState
@@ -41,25 +42,34 @@ async def build(
     as built, or as failed.
     """
     manifest = load_verified(PROJECT)
-    for run_key in run_keys:
-        await registry.set_state(connection, run_key, RunState.BUILDING)
-    try:
-        with progress.step(f"Building ({engine})", len(manifest.nodes)) as advance:
+    with progress.step(f"Building ({engine})", len(manifest.nodes)) as advance:
 
-            def on_node(event: NodeProgress) -> None:
-                if event.kind == "finished":
-                    advance(1)
+        def on_node(event: NodeProgress) -> None:
+            if event.kind == "finished":
+                advance(1)
 
-            result = await _ENGINES[engine](database_url).build(manifest, on_progress=on_node)
-            result.raise_for_problems()
-    except BaseException as error:
-        if not connection.is_closed():
-            for run_key in run_keys:
-                await registry.set_state(connection, run_key, RunState.FAILED, error=f"build failed: {error}")
-        raise
-    for run_key in run_keys:
-        await registry.set_state(connection, run_key, RunState.BUILT)
-    return result
+        # The turn is taken before the runs count as building: a build under way works on the
+        # runs it started with, not on one that comes along halfway through.
+        async with build_turn(database_url) as turn:
+            await registry.fail_interrupted_builds(connection)
+            await _set_states(connection, run_keys, RunState.BUILDING)
+            try:
+                result = await _ENGINES[engine](database_url).build(manifest, on_progress=on_node, turn=turn)
+                result.raise_for_problems()
+            except BaseException as error:
+                if not connection.is_closed():
+                    await _set_states(connection, run_keys, RunState.FAILED, f"build failed: {error}")
+                raise
+            await _set_states(connection, run_keys, RunState.BUILT)
+            return result
+
+
+async def _set_states(
+    connection: asyncpg.Connection, run_keys: list[str], state: RunState, error: str | None = None
+) -> None:
+    async with connection.transaction():
+        for run_key in run_keys:
+            await registry.set_state(connection, run_key, state, error=error)
 
 
 async def build_named(

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import asyncpg
-from backend.services.signal_hydrator import HydrationResult
 
+from backend.services.signal_hydrator import HydrationResult
 from contracts.findings import Report
 from transforms.checksum import run_checksum
 from transforms.database import connection as connect_to

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from backend.db.session import create_engine
 from backend.services.signal_hydrator import HydrationResult
 from backend.services.signal_hydrator import hydrate as hydrate_run
 from backend.services.signal_hydrator import publish as publish_run
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from transforms.database import connection as connect_to
 from transforms.lifecycle import registry
 from transforms.lifecycle.lock import run_lock

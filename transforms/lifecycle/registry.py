@@ -138,6 +138,19 @@ async def set_state(
     )
 
 
+async def fail_interrupted_builds(connection: asyncpg.Connection) -> None:
+    """Record runs that still count as building as failed; call it while holding the build turn.
+
+    Whoever was building them is gone, or it would have the turn.
+    """
+    await connection.execute(
+        "update public.runs set state = $1, error = 'the build was interrupted', updated_at = now() "
+        "where state = $2",
+        RunState.FAILED,
+        RunState.BUILDING,
+    )
+
+
 async def record_load(connection: asyncpg.Connection, run_key: str, row_counts: dict[str, int]) -> None:
     """Record the rows of each raw table."""
     await connection.execute(

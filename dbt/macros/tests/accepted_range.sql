@@ -1,7 +1,9 @@
 {# Values lie between `min_value` and `max_value`, both inclusive; either may be left out. #}
 {% test accepted_range(model, column_name, min_value=none, max_value=none) %}
+with tested as (select * from {{ model }})
+
 select tested.{{ column_name }}
-from {{ model }} as tested
+from tested
 where
     {%- if min_value is not none %}
     tested.{{ column_name }} < {{ min_value }}
@@ -14,7 +16,9 @@ where
 
 {# No value is below zero. #}
 {% test not_negative(model, column_name) %}
+with tested as (select * from {{ model }})
+
 select tested.{{ column_name }}
-from {{ model }} as tested
+from tested
 where tested.{{ column_name }} < 0
 {% endtest %}

@@ -8,8 +8,7 @@ with owners as (
         entities.entity_key,
         entities.entity_key as labelled_entity_key
     from {{ ref('stg_entity_results') }} as entities
-    inner join {{ ref('stg_node_results') }} as nodes
-        on entities.run_key = nodes.run_key and entities.canonical_node_id = nodes.canonical_node_id
+    inner join {{ ref('stg_node_results') }} as nodes on {{ same_node('entities', 'nodes') }}
     where nodes.time_grain = 'aggregate_time_period'
     union all
     select
@@ -33,5 +32,5 @@ select
     cast(max(anomalies.anomaly) filter (where anomalies.applies_to = 'slope_percentile') as text) as slope_anomaly
 from owners
 left join {{ ref('stg_anomalies') }} as anomalies
-    on owners.run_key = anomalies.run_key and owners.labelled_entity_key = anomalies.entity_key
+    on {{ same_in_run('owners', 'labelled_entity_key', 'anomalies', 'entity_key') }}
 group by owners.run_key, owners.entity_key

@@ -7,8 +7,7 @@ with aggregate_methods as (
         methods.method_name = 'simple_zscore' and not methods.suppressed as is_simple,
         methods.method_name = 'robust_zscore' and not methods.suppressed as is_robust
     from {{ ref('stg_statistical_methods') }} as methods
-    inner join {{ ref('stg_node_results') }} as nodes
-        on methods.run_key = nodes.run_key and methods.canonical_node_id = nodes.canonical_node_id
+    inner join {{ ref('stg_node_results') }} as nodes on {{ same_node('methods', 'nodes') }}
     where nodes.time_grain = 'aggregate_time_period'
 )
 

@@ -14,9 +14,9 @@ with trends as (
         ) as preference
     from {{ ref('stg_node_edges') }} as edges
     inner join {{ ref('stg_node_results') }} as sources
-        on edges.run_key = sources.run_key and edges.source_node_id = sources.canonical_node_id
+        on {{ same_in_run('edges', 'source_node_id', 'sources', 'canonical_node_id') }}
     inner join {{ ref('stg_node_results') }} as targets
-        on edges.run_key = targets.run_key and edges.target_node_id = targets.canonical_node_id
+        on {{ same_in_run('edges', 'target_node_id', 'targets', 'canonical_node_id') }}
     where
         edges.edge_type = 'trends_to'
         and sources.time_grain = 'aggregate_time_period'
@@ -69,14 +69,12 @@ select
     ) as monthly_z_score_method
 from trends
 inner join {{ ref('stg_entity_results') }} as entities
-    on trends.run_key = entities.run_key and trends.source_node_id = entities.canonical_node_id
+    on {{ same_in_run('trends', 'source_node_id', 'entities', 'canonical_node_id') }}
+-- In one comparison, as in same_in_run and for the same reason.
 inner join {{ ref('stg_entity_results') }} as temporal
     on
-        trends.run_key = temporal.run_key
+        entities.run_key || '/' || entities.metric_id || '/' || entities.facility_id || '/' || entities.entity_dimensions_hash
+        = temporal.run_key || '/' || temporal.metric_id || '/' || temporal.facility_id || '/' || temporal.entity_dimensions_hash
         and trends.target_node_id = temporal.canonical_node_id
-        and entities.facility_id = temporal.facility_id
-        and entities.entity_dimensions_hash = temporal.entity_dimensions_hash
-        and entities.metric_id = temporal.metric_id
-left join temporal_statistics as statistics
-    on temporal.run_key = statistics.run_key and temporal.entity_key = statistics.entity_key
+left join temporal_statistics as statistics on {{ same_entity('temporal', 'statistics') }}
 where trends.preference = 1

@@ -10,8 +10,7 @@ with entities as (
         entity_results.groupby_label,
         entity_results.encounters
     from {{ ref('stg_entity_results') }} as entity_results
-    inner join {{ ref('stg_node_results') }} as nodes
-        on entity_results.run_key = nodes.run_key and entity_results.canonical_node_id = nodes.canonical_node_id
+    inner join {{ ref('stg_node_results') }} as nodes on {{ same_node('entity_results', 'nodes') }}
     where nodes.time_grain = 'aggregate_time_period'
 ),
 

@@ -73,6 +73,6 @@ from contributions
 inner join {{ ref('stg_runs') }} as runs
     on contributions.run_key = runs.run_key
 left join {{ ref('stg_entity_results') }} as parents
-    on contributions.run_key = parents.run_key and contributions.parent_entity_key = parents.entity_key
+    on {{ same_in_run('contributions', 'parent_entity_key', 'parents', 'entity_key') }}
 left join {{ ref('stg_entity_results') }} as children
-    on contributions.run_key = children.run_key and contributions.child_entity_key = children.entity_key
+    on {{ same_in_run('contributions', 'child_entity_key', 'children', 'entity_key') }}

@@ -21,14 +21,6 @@ with facets as (
     group by statistics.run_key, statistics.canonical_node_id, statistics.facet_dimensions_hash
 ),
 
-entities as (
-    select entity_results.*
-    from {{ ref('stg_entity_results') }} as entity_results
-    inner join {{ ref('stg_node_results') }} as nodes
-        on entity_results.run_key = nodes.run_key and entity_results.canonical_node_id = nodes.canonical_node_id
-    where nodes.time_grain = 'aggregate_time_period' and entity_results.metric_value is not null
-),
-
 temporal as (
     select
         statistics.*,
@@ -37,12 +29,13 @@ temporal as (
         nodes.percentile_trends
     from {{ ref('int_temporal_entity_stats') }} as statistics
     inner join {{ ref('stg_entity_results') }} as entity_results
-        on statistics.run_key = entity_results.run_key and statistics.temporal_entity_key = entity_results.entity_key
+        on {{ same_in_run('statistics', 'temporal_entity_key', 'entity_results', 'entity_key') }}
     inner join {{ ref('stg_node_results') }} as nodes
-        on statistics.run_key = nodes.run_key and statistics.temporal_node_id = nodes.canonical_node_id
+        on {{ same_in_run('statistics', 'temporal_node_id', 'nodes', 'canonical_node_id') }}
     where {{ in_build_scope('statistics') }}
 ),
 
+-- Only entities of aggregate nodes have a row here.
 methods as (
     select method_statistics.*
     from {{ ref('int_statistical_methods_agg') }} as method_statistics
@@ -128,20 +121,12 @@ select
     cast(entities.source_file as text) as source_file,
     cast(entities.line_number as bigint) as line_number,
     cast(runs.loaded_at as timestamptz) as loaded_at
-from entities
-inner join {{ ref('stg_classifications') }} as classifications
-    on
-        entities.run_key = classifications.run_key
-        and entities.entity_key = classifications.entity_key
-        and not classifications.suppressed
-inner join methods
-    on entities.run_key = methods.run_key and entities.entity_key = methods.entity_key
-inner join {{ ref('stg_runs') }} as runs
-    on entities.run_key = runs.run_key
-left join temporal
-    on entities.run_key = temporal.run_key and entities.entity_key = temporal.entity_key
-left join labels
-    on entities.run_key = labels.run_key and entities.entity_key = labels.entity_key
+from {{ ref('stg_entity_results') }} as entities
+inner join {{ ref('stg_classifications') }} as classifications on {{ same_entity('entities', 'classifications') }}
+inner join methods on {{ same_entity('entities', 'methods') }}
+inner join {{ ref('stg_runs') }} as runs on entities.run_key = runs.run_key
+left join temporal on {{ same_entity('entities', 'temporal') }}
+left join labels on {{ same_entity('entities', 'labels') }}
 left join facets
     on
         entities.run_key = facets.run_key
@@ -149,5 +134,5 @@ left join facets
         and entities.entity_dimensions_hash = facets.facet_dimensions_hash
 left join {{ ref('int_metrics') }} as metrics
     on entities.run_key = metrics.run_key and entities.metric_id = metrics.metric_id
-left join {{ ref('ref_facilities') }} as facilities
-    on entities.facility_id = facilities.facility_id
+left join {{ ref('ref_facilities') }} as facilities on entities.facility_id = facilities.facility_id
+where entities.metric_value is not null and not classifications.suppressed

@@ -6,10 +6,18 @@ select
     anomalies.statistical_method,
     anomalies.anomaly_profile,
     anomalies.anomaly_method,
-    -- Older documents leave it out: the statistic then has the method's name.
     coalesce(
         anomalies.applies_to,
-        split_part(replace(anomalies.statistical_method, 'statistical_method__', ''), '__', 1)
+        -- Older documents leave it out; method and rule then say it.
+        case split_part(replace(anomalies.statistical_method, 'statistical_method__', ''), '__', 1)
+            when 'simple_zscore' then 'simple_zscore'
+            when 'robust_zscore' then 'robust_zscore'
+            when 'slope_percentile' then 'slope_percentile'
+            when 'trending_simple_zscore'
+                then case when anomalies.anomaly_method like '%mean%' then 'mean_simple_zscore' else 'latest_simple_zscore' end
+            when 'trending_robust_zscore'
+                then case when anomalies.anomaly_method like '%mean%' then 'mean_robust_zscore' else 'latest_robust_zscore' end
+        end
     ) as applies_to,
     anomalies.anomaly,
     anomalies.statistic_value,
