@@ -11,7 +11,7 @@ UV_FLAGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check
+PIP_INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
 
 # A stamp a step, so that a repeated target starts at once.
 CREATED := $(VENV)/.created
@@ -31,6 +31,7 @@ help: ## List the targets
 	@echo "  make setup PYTHON=python3.12   another interpreter (3.11 or newer)"
 
 setup: $(DEV_INSTALLED) ## Create .venv with everything, dbt and the development tools included
+	@echo "Ready: $(BIN)/compass"
 
 demo: $(DEMO_NEEDS) ## Ingest a sample run into an embedded PostgreSQL and serve the API
 	@$(BIN)/compass up $(if $(RUN),--run "$(RUN)") --port "$(PORT)"
@@ -39,8 +40,8 @@ test: $(DEV_INSTALLED) ## Run the tests
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
 
 lint: $(DEV_INSTALLED) ## Check format, style, types, import directions and the compiled manifest
-	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/compass manifest --check

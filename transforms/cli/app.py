@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from transforms.cli import db, ingest, preflight, preview, project, rules, runs, serve
+from transforms.cli import db, ingest, parity, preflight, preview, project, rules, runs, serve
 
 # Plain help text: drawing it with rich would triple the time `compass --help` takes.
 app = typer.Typer(
@@ -33,5 +33,6 @@ app.command("publish")(ingest.publish)
 app.command("hydrate")(ingest.hydrate)
 app.add_typer(runs.app, name="runs")
 app.add_typer(db.app, name="db")
+app.command("parity")(parity.parity)
 app.command("synth")(project.synth)
 app.command("manifest")(project.manifest)

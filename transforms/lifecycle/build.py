@@ -17,6 +17,7 @@ from transforms.engines.postgres import PostgresEngine
 from transforms.engines.turn import build_turn
 from transforms.lifecycle import registry
 from transforms.lifecycle.lock import run_lock
+from transforms.lifecycle.publish import publish
 from transforms.lifecycle.registry import RunState
 from transforms.progress import Progress
 
@@ -77,17 +78,23 @@ async def build_named(
 ) -> tuple[list[str], BuildResult | None]:
     """Build the runs ``names`` means, or every run that is loaded and not built yet.
 
-    Returns the run keys and the result, None when there was nothing to build. Holds the lock of
-    each run; raises UnknownRun, AmbiguousRun, RunBusy, BuildFailed.
+    Returns the run keys and the result, None when there was nothing to build. A run that was
+    published is published again, so that its signals are those of the new marts. Holds the lock
+    of each run; raises UnknownRun, AmbiguousRun, RunBusy, BuildFailed.
     """
     async with connect_to(database_url) as connection, AsyncExitStack() as locks:
         if names:
-            run_keys = [(await registry.find_run(connection, name)).run_key for name in names]
+            runs = [await registry.find_run(connection, name) for name in names]
         else:
-            runs = await registry.list_runs(connection)
-            run_keys = [run.run_key for run in runs if run.state is RunState.LOADED]
-        if not run_keys:
+            known = await registry.list_runs(connection)
+            runs = [run for run in known if run.state is RunState.LOADED]
+        if not runs:
             return [], None
-        for run_key in sorted(run_keys):
+        run_keys = sorted({run.run_key for run in runs})
+        for run_key in run_keys:
             await locks.enter_async_context(run_lock(connection, run_key))
-        return run_keys, await build(connection, database_url, run_keys, engine=engine, progress=progress)
+        result = await build(connection, database_url, run_keys, engine=engine, progress=progress)
+        for run in runs:
+            if run.state is RunState.PUBLISHED:
+                await publish(database_url, run.run_key, progress)
+        return run_keys, result

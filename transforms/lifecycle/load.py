@@ -36,14 +36,15 @@ async def load(
                     await delete_run(connection, run.run_key)
                 counts = await copy_run(connection, data, lambda table, rows: advance(rows))
                 await registry.record_load(connection, run.run_key, counts)
+                # Part of the load: models planned without these statistics can take minutes.
+                for table in RAW_TABLES:
+                    if counts[table.name]:
+                        await connection.execute(_analyze(table))
                 await registry.set_state(connection, run.run_key, RunState.LOADED)
     except BaseException as error:
         if not connection.is_closed():
             await _restore(connection, run, before, error)
         raise
-    for table in RAW_TABLES:
-        if counts[table.name]:
-            await connection.execute(_analyze(table))
     return counts
 
 

@@ -1,7 +1,7 @@
 {{ config(
     indexes=[
-        {"columns": ["run_key", "parent_entity_key", "child_node_id", "metric_id"]},
-        {"columns": ["run_key", "child_entity_key", "metric_id"]},
+        {"columns": ["run_key", "parent_entity_key"]},
+        {"columns": ["run_key", "child_entity_key"]},
     ]
 ) }}
 

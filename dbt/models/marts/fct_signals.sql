@@ -1,9 +1,4 @@
-{{ config(
-    indexes=[
-        {"columns": ["run_key", "entity_key"], "unique": true},
-        {"columns": ["run_key", "canonical_node_id", "facility_id"]},
-    ]
-) }}
+{{ config(indexes=[{"columns": ["run_key", "entity_key"], "unique": true}]) }}
 
 with facets as (
     -- One row a facet and method (tested on staging), so that max() picks and never merges.
