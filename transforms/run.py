@@ -13,14 +13,22 @@ from transforms.errors import RunNotReadable
 RESULTS_INDEX = "results/index.json"
 RUN_MANIFEST = "run_manifest.json"
 SEMANTIC_MANIFEST = "run_manifest.semantic.json"
+UTF8_BOM = b"\xef\xbb\xbf"
 
 
 class PathEscapesRun(ValueError):
-    """A path named by an artifact is absolute, or leads out of the run directory."""
+    """A path named by an artifact is absolute, or leads out of the run directory.
 
-    def __init__(self, relative: str) -> None:
+    ``place`` is the path itself or, where a link is to blame, the link.
+    """
+
+    def __init__(self, relative: str, place: str | None = None) -> None:
         self.relative = relative
-        super().__init__(f"path leaves the run: {relative}")
+        self.place = relative if place is None else place
+        link = place is not None
+        super().__init__(
+            f"the link {self.place} leads out of the run" if link else f"the path {relative!r} leaves the run"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +49,26 @@ class Run:
         candidate = Path(relative)
         if candidate.is_absolute() or ".." in candidate.parts or "\x00" in relative:
             raise PathEscapesRun(relative)
-        resolved = (self.path / candidate).resolve()
-        if not resolved.is_relative_to(self.path):
-            raise PathEscapesRun(relative)
-        return resolved
+        return resolve_inside(self.path, candidate)
 
     def relative(self, path: Path) -> str:
         """``path`` as written in findings and in ``source_file``: POSIX, relative to the run."""
         return path.relative_to(self.path).as_posix()
+
+
+def resolve_inside(root: Path, relative: Path) -> Path:
+    """``root / relative`` with links followed; raises PathEscapesRun where one leads out.
+
+    ``root`` is resolved already, ``relative`` neither absolute nor climbing.
+    """
+    try:
+        resolved = (root / relative).resolve()
+    except (OSError, RuntimeError) as error:
+        raise PathEscapesRun(relative.as_posix(), relative.as_posix()) from error
+    if resolved.is_relative_to(root):
+        return resolved
+    links = (part for part in reversed([relative, *relative.parents]) if (root / part).is_symlink())
+    raise PathEscapesRun(relative.as_posix(), next(links, relative).as_posix())
 
 
 def open_run(path: Path) -> Run:
@@ -62,11 +82,11 @@ def open_run(path: Path) -> Run:
     if not path.is_dir():
         raise RunNotReadable(path, "it is not a directory", "name the run directory, not a file in it")
     root = path.resolve()
-    if not (root / RESULTS_INDEX).is_file():
+    if not (root / RESULTS_INDEX).exists():
         raise RunNotReadable(path, f"it has no {RESULTS_INDEX}", _nested_run_hint(root))
-    index = _document(root / RESULTS_INDEX)
-    manifest = _document(root / RUN_MANIFEST)
-    semantic = _document(root / SEMANTIC_MANIFEST)
+    index = _document(root, RESULTS_INDEX)
+    manifest = _document(root, RUN_MANIFEST)
+    semantic = _document(root, SEMANTIC_MANIFEST)
     run_id = _text(index, "run_id") or _text(manifest, "run_id") or root.name
     graph_name = _text(manifest, "run_label") or _text(semantic, "graph_name") or root.parent.name
     return Run(path=root, graph_name=graph_name, run_id=run_id)
@@ -81,15 +101,16 @@ def _nested_run_hint(root: Path) -> str:
     return "name a directory like <graph>/<run_id> that the analytics engine wrote"
 
 
-def _document(path: Path) -> dict[str, Any]:
-    """The JSON object at ``path``; empty where it cannot be read (staging reports that)."""
+def _document(root: Path, relative: str) -> dict[str, Any]:
+    """The JSON object of the run; empty where it cannot be read (staging reports that)."""
     try:
-        value = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        value = msgspec.json.decode(resolve_inside(root, Path(relative)).read_bytes().removeprefix(UTF8_BOM))
+    except (OSError, PathEscapesRun, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 
 
 def _text(document: dict[str, Any], key: str) -> str | None:
+    """A member that can be part of a run key: one line of text without slashes."""
     value = document.get(key)
-    return value if isinstance(value, str) and value else None
+    return value if isinstance(value, str) and value.isprintable() and value and "/" not in value else None

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 from backend.db import migrate
-
 from transforms.copy import create_raw_tables
 from transforms.database import configured_url, connection
 from transforms.errors import DatabaseUnavailable
@@ -14,25 +12,11 @@ from transforms.errors import DatabaseUnavailable
 UPGRADE_HINT = "run `compass db upgrade`"
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaStatus:
-    """Revision the database is at (None when empty) and the one this version needs."""
-
-    current: str | None
-    head: str
-
-    @property
-    def up_to_date(self) -> bool:
-        """Whether the database has the schema this version needs."""
-        return self.current == self.head
-
-
-async def schema_status(database_url: str) -> SchemaStatus:
+async def schema_status(database_url: str) -> migrate.SchemaStatus:
     """Where the schema is; raises DatabaseUnavailable when the server does not answer."""
     async with connection(database_url):
         pass
-    current = await asyncio.to_thread(migrate.current, database_url)
-    return SchemaStatus(current=current, head=migrate.head())
+    return await asyncio.to_thread(migrate.status, database_url)
 
 
 async def upgrade_schema(database_url: str) -> None:

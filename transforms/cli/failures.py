@@ -7,6 +7,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from backend.errors import DomainError
 from transforms.errors import CompassError
 
 INTERNAL_ERROR = 70
@@ -17,7 +18,7 @@ def report_failure(error: Exception) -> int:
 
     An error that nobody foresaw leaves its traceback in a file, named in the message.
     """
-    if isinstance(error, CompassError):
+    if isinstance(error, CompassError | DomainError):
         sys.stderr.write(f"error: {error.message}\n")
         if error.hint:
             sys.stderr.write(f"hint: {error.hint}\n")

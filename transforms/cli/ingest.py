@@ -136,10 +136,10 @@ def build(
     from transforms.cli.output import print_json, print_text, progress_bars
     from transforms.database import database
     from transforms.lifecycle.build import build_named
-    from transforms.schema import require_schema
+    from transforms.schema import prepare
 
     with database() as url, progress_bars() as progress:
-        asyncio.run(require_schema(url))
+        asyncio.run(prepare(url))
         run_keys, result = asyncio.run(build_named(url, run or [], engine=engine.value, progress=progress))
     if output is Format.JSON:
         print_json(
@@ -169,10 +169,10 @@ def publish(run: RunName, output: OutputFormat = Format.TEXT) -> None:
     from transforms.cli.output import print_json, print_text, progress_bars
     from transforms.database import database
     from transforms.lifecycle.publish import publish_named
-    from transforms.schema import require_schema
+    from transforms.schema import prepare
 
     with database() as url, progress_bars() as progress:
-        asyncio.run(require_schema(url))
+        asyncio.run(prepare(url))
         run_key, hydration = asyncio.run(publish_named(url, run, progress))
     document = {"run_key": run_key, "signals": hydration.as_dict()}
     if output is Format.JSON:
@@ -193,10 +193,10 @@ def hydrate(
     from transforms.cli.output import print_json, print_text, progress_bars
     from transforms.database import database
     from transforms.lifecycle.publish import hydrate_named
-    from transforms.schema import require_schema
+    from transforms.schema import prepare
 
     with database() as url, progress_bars() as progress:
-        asyncio.run(require_schema(url))
+        asyncio.run(prepare(url))
         hydrated = asyncio.run(hydrate_named(url, run, progress))
     if output is Format.JSON:
         print_json([{"run_key": key, "signals": result.as_dict()} for key, result in hydrated])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def print_json(document: Any) -> None:  # noqa: ANN401 - any JSON document
+def print_json(document: Any) -> None:
     """Write ``document`` to stdout as one JSON document."""
     sys.stdout.write(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n")
 
@@ -66,7 +66,7 @@ def progress_bars() -> Iterator[Progress]:
 
 
 class _RichProgress:
-    def __init__(self, bars: Any) -> None:  # noqa: ANN401 - rich is imported only when used
+    def __init__(self, bars: Any) -> None:
         self._bars = bars
 
     @contextmanager

@@ -18,10 +18,10 @@ def list_runs(output: OutputFormat = Format.TEXT) -> None:
     from transforms.cli.output import print_json, print_table, print_text
     from transforms.database import connection, database
     from transforms.lifecycle import registry
-    from transforms.schema import require_schema
+    from transforms.schema import prepare
 
     async def fetch(url: str) -> list[registry.RunRecord]:
-        await require_schema(url)
+        await prepare(url)
         async with connection(url) as opened:
             return await registry.list_runs(opened)
 
@@ -56,10 +56,10 @@ def show_run(run: RunName, output: OutputFormat = Format.TEXT) -> None:
     from transforms.cli.output import print_json, print_text
     from transforms.database import connection, database
     from transforms.lifecycle import registry
-    from transforms.schema import require_schema
+    from transforms.schema import prepare
 
     async def fetch(url: str) -> registry.RunRecord:
-        await require_schema(url)
+        await prepare(url)
         async with connection(url) as opened:
             return await registry.find_run(opened, run)
 

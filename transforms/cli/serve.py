@@ -20,12 +20,12 @@ def serve(
     import asyncio
 
     from transforms.database import database
-    from transforms.schema import require_schema
+    from transforms.schema import prepare
     from transforms.serving import require_free_port, run_server
 
     require_free_port(host, port)
     with database() as url:
-        asyncio.run(require_schema(url))
+        asyncio.run(prepare(url))
         run_server(url, host, port, workers)
 
 

@@ -127,7 +127,7 @@ def _split_lines(nodes: Mapping[str, dict[str, Any]]) -> None:
             node["sql"] = node["sql"].split("\n")
 
 
-def _builtins(value: Any) -> Any:  # noqa: ANN401 - any part of a manifest
+def _builtins(value: Any) -> Any:
     """``value`` as JSON knows it, without fields that have their default (compared by value)."""
     if isinstance(value, msgspec.Struct):
         items = ((field, getattr(value, field.name)) for field in msgspec.structs.fields(value))

@@ -184,7 +184,7 @@ def _documents(dbt_manifest: Document, key: str) -> list[dict[str, Any]]:
     return [_slim(raw) for _, raw in sorted(dbt_manifest[key].items())]
 
 
-def _slim(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _slim(value: Any) -> Any:
     """``value`` without nulls, empty containers and what changes from machine to machine."""
     if isinstance(value, Mapping):
         slim = {key: _slim(item) for key, item in value.items() if key not in _VOLATILE_KEYS}

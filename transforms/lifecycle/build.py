@@ -7,6 +7,7 @@ from typing import Literal
 
 import asyncpg
 
+from backend.enums import RunState
 from transforms.compiled.build import load_verified
 from transforms.compiled.manifest import PROJECT
 from transforms.database import connection as connect_to
@@ -18,7 +19,6 @@ from transforms.engines.turn import build_turn
 from transforms.lifecycle import registry
 from transforms.lifecycle.lock import run_lock
 from transforms.lifecycle.publish import publish
-from transforms.lifecycle.registry import RunState
 from transforms.progress import Progress
 
 EngineName = Literal["native", "dbt"]
@@ -80,7 +80,7 @@ async def build_named(
 
     Returns the run keys and the result, None when there was nothing to build. A run that was
     published is published again, so that its signals are those of the new marts. Holds the lock
-    of each run; raises UnknownRun, AmbiguousRun, RunBusy, BuildFailed.
+    of each run; raises RunUnknown, RunAmbiguous, RunBusy, BuildFailed.
     """
     async with connect_to(database_url) as connection, AsyncExitStack() as locks:
         if names:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
+from backend.enums import RunState
 from backend.services.signal_hydrator import HydrationResult
 from contracts.findings import Report
 from transforms.checksum import run_checksum
@@ -20,7 +21,6 @@ from transforms.lifecycle.build import EngineName, build
 from transforms.lifecycle.load import load
 from transforms.lifecycle.lock import run_lock
 from transforms.lifecycle.publish import publish
-from transforms.lifecycle.registry import RunState
 from transforms.preflight import preflight
 from transforms.progress import Progress
 from transforms.run import Run

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncpg
 
+from backend.enums import RunState
 from contracts.columns import Table
 from contracts.ddl import quote_identifier
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
 from transforms.copy import SCHEMA, copy_run, create_raw_tables, delete_run
 from transforms.lifecycle import registry
-from transforms.lifecycle.registry import RunState
 from transforms.progress import Progress
 from transforms.run import Run
 

@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.session import create_engine
+from backend.enums import RunState
 from backend.services.signal_hydrator import HydrationResult
 from backend.services.signal_hydrator import hydrate as hydrate_run
 from backend.services.signal_hydrator import publish as publish_run
 from transforms.database import connection as connect_to
 from transforms.lifecycle import registry
 from transforms.lifecycle.lock import run_lock
-from transforms.lifecycle.registry import RunState
 from transforms.progress import Progress
 
 
@@ -24,7 +24,7 @@ async def publish(database_url: str, run_key: str, progress: Progress) -> Hydrat
 
 
 async def publish_named(database_url: str, name: str, progress: Progress) -> tuple[str, HydrationResult]:
-    """Publish the run ``name`` means; raises UnknownRun, AmbiguousRun, RunBusy."""
+    """Publish the run ``name`` means; raises RunUnknown, RunAmbiguous, RunBusy."""
     async with connect_to(database_url) as connection:
         run_key = (await registry.find_run(connection, name)).run_key
         async with run_lock(connection, run_key):

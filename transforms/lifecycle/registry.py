@@ -5,25 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import asyncpg
 
-from transforms.errors import CompassError
+from backend.enums import RunState
+from backend.errors import RunAmbiguous, RunUnknown
 from transforms.run import Run
-
-
-class RunState(StrEnum):
-    """Where a run is: loading to published, superseded by a later one, or failed."""
-
-    LOADING = "loading"
-    LOADED = "loaded"
-    BUILDING = "building"
-    BUILT = "built"
-    PUBLISHED = "published"
-    SUPERSEDED = "superseded"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +31,6 @@ class RunRecord:
     loaded_at: datetime | None
     built_at: datetime | None
     published_at: datetime | None
-
-
-class UnknownRun(CompassError):
-    """No run of that name is in the registry."""
-
-    exit_code = 2
-
-    def __init__(self, name: str, known: list[str]) -> None:
-        self.name = name
-        self.known = known
-        listed = ", ".join(known[:5]) or "none"
-        super().__init__(f"no run {name!r} is loaded (known: {listed})", "see `compass runs list`")
-
-
-class AmbiguousRun(CompassError):
-    """Several graphs have a run of that id."""
-
-    exit_code = 2
-
-    def __init__(self, name: str, candidates: list[str]) -> None:
-        self.candidates = candidates
-        super().__init__(
-            f"{name!r} names several runs: {', '.join(candidates)}", "name it as <graph>/<run_id>"
-        )
 
 
 _COLUMNS = """run_key, graph_name, run_id, state, checksum, source_path, row_counts, durations,
@@ -91,13 +55,13 @@ async def get_run(connection: asyncpg.Connection, run_key: str) -> RunRecord | N
 
 
 async def find_run(connection: asyncpg.Connection, name: str) -> RunRecord:
-    """The run that ``name`` (a run key, or a run id alone) means; raises UnknownRun, AmbiguousRun."""
+    """The run that ``name`` (a run key, or a run id alone) means; raises RunUnknown, RunAmbiguous."""
     runs = await list_runs(connection)
     matches = [run for run in runs if name in (run.run_key, run.run_id)]
     if not matches:
-        raise UnknownRun(name, [run.run_key for run in runs])
+        raise RunUnknown(name)
     if len(matches) > 1:
-        raise AmbiguousRun(name, [run.run_key for run in matches])
+        raise RunAmbiguous(name, [run.run_key for run in matches])
     return matches[0]
 
 

@@ -10,6 +10,7 @@ import asyncpg
 import duckdb
 from sqlalchemy.engine import make_url
 
+from backend.enums import RunState
 from contracts.run_data import RunData
 from transforms.compiled.build import load_verified
 from transforms.compiled.manifest import PROJECT, Manifest
@@ -20,7 +21,6 @@ from transforms.engines.duckdb import DuckDbEngine, load_frames
 from transforms.engines.postgres import PostgresEngine
 from transforms.lifecycle import registry
 from transforms.lifecycle.load import load
-from transforms.lifecycle.registry import RunState
 from transforms.parity.compare import Comparison, Row, compare, duckdb_rows, grain, postgres_rows, relations
 from transforms.progress import Progress
 from transforms.run import Run
@@ -46,7 +46,9 @@ async def check_parity(
                 await load(opened, run, data, checksum="", progress=progress)
                 await registry.set_state(opened, run.run_key, RunState.BUILDING)
             native = await _built(opened, PostgresEngine(scratch), manifest, progress)
-            compared = [_compare(manifest, "native", native, "duckdb", await _duckdb(manifest, runs, progress))]
+            compared = [
+                _compare(manifest, "native", native, "duckdb", await _duckdb(manifest, runs, progress))
+            ]
             if with_dbt:
                 dbt = await _built(opened, DbtEngine(scratch), manifest, progress)
                 compared.append(_compare(manifest, "native", native, "dbt", dbt))
@@ -68,9 +70,7 @@ async def _built(
     return {node.name: await postgres_rows(opened, node) for node in relations(manifest)}
 
 
-async def _duckdb(
-    manifest: Manifest, runs: Sequence[tuple[Run, RunData]], progress: Progress
-) -> Tables:
+async def _duckdb(manifest: Manifest, runs: Sequence[tuple[Run, RunData]], progress: Progress) -> Tables:
     with duckdb.connect() as memory:
         for _, data in runs:
             load_frames(memory, data)

@@ -5,17 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.findings import Finding, Report, Severity
+from transforms.reports.terms import Terms
+from transforms.reports.wording import encodable
 
 
-def as_json(report: Report) -> dict[str, Any]:
+def as_json(report: Report, terms: Terms | None = None) -> dict[str, Any]:
     """The report with its run, summary and findings."""
+    terms = terms or Terms()
     graph_name, _, run_id = report.run_key.partition("/")
+    run = {"run_key": report.run_key, "graph_name": graph_name, "run_id": run_id, "path": report.path}
     return {
-        "run": {"run_key": report.run_key, "graph_name": graph_name, "run_id": run_id, "path": report.path},
+        "run": {name: encodable(value) for name, value in run.items()},
         "summary": {
             "errors": report.count(Severity.ERROR),
             "warnings": report.count(Severity.WARNING),
             "notes": report.count(Severity.NOTE),
+            "known": terms.known,
+            "unselected": terms.unselected,
             "rules_run": report.rules_run,
             "rows": report.rows,
             "seconds": round(report.seconds, 3),
@@ -25,7 +31,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return {
+    document = {
         "code": finding.code,
         "severity": finding.severity.value,
         "message": finding.message,
@@ -38,3 +44,4 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "hint": finding.hint,
         "count": finding.count,
     }
+    return {name: encodable(value) if isinstance(value, str) else value for name, value in document.items()}

@@ -7,9 +7,23 @@ from pathlib import PurePosixPath
 
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
+from contracts.tables.auxiliary import AUXILIARY_TABLES
 from transforms.run import Run
+from transforms.stage.auxiliary import (
+    contribution_artifacts,
+    contribution_files,
+    contribution_parents,
+    graph_nodes,
+    index_nodes,
+    node_headers,
+)
 from transforms.stage.classifications import stage_classifications
-from transforms.stage.contributions import stage_contributions
+from transforms.stage.contributions import read_contribution_index, stage_contributions
+from transforms.stage.definitions import (
+    stage_definition_groups,
+    stage_edge_definitions,
+    stage_node_definitions,
+)
 from transforms.stage.documents import stage_documents, stage_narratives
 from transforms.stage.graph import (
     read_graph,
@@ -24,6 +38,8 @@ from transforms.stage.layout import check_layout
 from transforms.stage.modeling import stage_experiments, stage_modeling_runs
 from transforms.stage.nodes import NodeStager
 from transforms.stage.reader import Source
+from transforms.stage.summary import stage_classification_summary
+from transforms.stage.walk import walk
 
 __all__ = ["stage_run"]
 
@@ -35,14 +51,17 @@ def stage_run(run: Run, on_bytes: Callable[[int], None] = lambda count: None) ->
     the run lacks are empty frames. ``on_bytes`` is called with the size of each file read.
     """
     source = Source(run, on_bytes=on_bytes)
+    files = walk(source)
     keys = KeyRing(run.graph_name)
     index = read_index(source)
     graph = read_graph(source)
+    contribution_index = read_contribution_index(source)
     nodes = NodeStager(source, keys)
-    _stage_nodes(nodes, check_layout(source, index))
+    _stage_nodes(nodes, check_layout(source, index, contribution_index))
     node_metrics = {node.canonical_node_id: node.metric_id for node in index.nodes}
     node_metrics |= {node_id: staged.header.metric_id for node_id, staged in nodes.headers.items()}
     experiments, drivers = stage_experiments(source)
+    contributions, contribution_readers = stage_contributions(source, keys, node_metrics)
     frames = {
         "raw_runs": stage_runs(source, index),
         "raw_run_documents": stage_documents(source),
@@ -55,18 +74,33 @@ def stage_run(run: Run, on_bytes: Callable[[int], None] = lambda count: None) ->
         "raw_global_statistics": nodes.global_statistics.frame(),
         "raw_percentile_trends": nodes.percentile_trends.frame(),
         "raw_classifications": stage_classifications(source, keys),
-        "raw_contributions": stage_contributions(source, keys, node_metrics),
+        "raw_contributions": contributions,
         "raw_modeling_runs": stage_modeling_runs(source),
         "raw_modeling_experiments": experiments,
         "raw_model_drivers": drivers,
         "raw_narratives": stage_narratives(source),
+    }
+    auxiliary = {
+        "graph_nodes": graph_nodes(source, graph),
+        "index_nodes": index_nodes(source, index),
+        "node_headers": node_headers(source, nodes.files),
+        "node_definitions": stage_node_definitions(source),
+        "edge_definitions": stage_edge_definitions(source),
+        "definition_groups": stage_definition_groups(source),
+        "contribution_parents": contribution_parents(source, contribution_index),
+        "contribution_artifacts": contribution_artifacts(source, contribution_index),
+        "contribution_files": contribution_files(source, contribution_readers),
+        "classification_summary": stage_classification_summary(source, keys, graph),
     }
     return RunData(
         run_key=run.run_key,
         graph_name=run.graph_name,
         run_id=run.run_id,
         frames={table.name: frames[table.name] for table in RAW_TABLES},
-        findings=source.findings,
+        findings=source.findings.all(),
+        auxiliary={table.name: auxiliary[table.name] for table in AUXILIARY_TABLES},
+        files=files,
+        path=str(run.path),
     )
 
 

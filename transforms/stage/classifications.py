@@ -9,8 +9,8 @@ from msgspec import Raw, Struct
 from contracts.tables.analysis import CLASSIFICATIONS
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import FACILITY, KeyRing
-from transforms.stage.reader import Source
-from transforms.stage.structs import EMPTY, json_text
+from transforms.stage.reader import DecodingError, Source, decode_member
+from transforms.stage.structs import EMPTY, Count, json_text
 
 CLASSIFICATION_DIRECTORY = "analysis/classification"
 CLASSIFICATIONS_FILE = f"{CLASSIFICATION_DIRECTORY}/classifications.jsonl"
@@ -43,14 +43,14 @@ class Classification(Struct, gc=False):
     entity_key: dict[str, str]
     metric_id: str
     signal_type: str
-    severity: int
-    severity_range: tuple[int, int] | None = None
+    severity: Count
+    severity_range: tuple[Count, Count] | None = None
     inputs: Raw = EMPTY
     derived_indicators: Raw = EMPTY
     classification_reasoning: str | None = None
     severity_calculation: Raw = EMPTY
     suppressed: bool = False
-    period_count: int | None = None
+    period_count: Count | None = None
     magnitude_tier: str | None = None
     trajectory_tier: str | None = None
     consistency_tier: str | None = None
@@ -69,15 +69,16 @@ _COLUMNS = tuple(
 
 def stage_classifications(source: Source, keys: KeyRing) -> pl.DataFrame:
     """Rows of classifications.jsonl; empty where the run was not classified."""
-    builder = FrameBuilder(CLASSIFICATIONS, _COLUMNS)
-    for number, line in source.lines(CLASSIFICATIONS_FILE):
+    builder = FrameBuilder(CLASSIFICATIONS, _COLUMNS, source.findings.append)
+    reader = source.lines(CLASSIFICATIONS_FILE)
+    for number, line in reader:
         try:
             builder.add(_row(_decode(line), keys, number))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        except DecodingError as error:
             source.report(CLASSIFICATIONS_FILE, number, line, error)
-    builder.flush(
-        run_key=source.run.run_key, run_id=source.run.run_id, source_file=CLASSIFICATIONS_FILE
-    )
+        else:
+            reader.check_keys(number, line)
+    builder.flush(run_key=source.run.run_key, run_id=source.run.run_id, source_file=CLASSIFICATIONS_FILE)
     return builder.frame()
 
 
@@ -86,9 +87,12 @@ def _row(item: Classification, keys: KeyRing, line: int) -> tuple[object, ...]:
     if facility_id is None:
         raise msgspec.ValidationError(f"Object missing required field `{FACILITY}` - at `$.entity_key`")
     dimensions = keys.dimensions(item.entity_key.items())
-    raw_inputs, raw_indicators = bytes(item.inputs), bytes(item.derived_indicators)
-    inputs = (_decode_inputs(raw_inputs) if raw_inputs else None) or Inputs()
-    indicators = (_decode_indicators(raw_indicators) if raw_indicators else None) or Indicators()
+    inputs = indicators = None
+    if item.inputs:
+        inputs = decode_member(_decode_inputs, item.inputs, "/inputs")
+    if item.derived_indicators:
+        indicators = decode_member(_decode_indicators, item.derived_indicators, "/derived_indicators")
+    inputs, indicators = inputs or Inputs(), indicators or Indicators()
     low, high = item.severity_range or (None, None)
     return (
         keys.entity_key(item.metric_id, item.node_id, facility_id, dimensions.hash),
@@ -116,4 +120,3 @@ def _row(item: Classification, keys: KeyRing, line: int) -> tuple[object, ...]:
         item.timestamp,
         line,
     )
-

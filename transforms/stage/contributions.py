@@ -8,12 +8,36 @@ from msgspec import Raw, Struct
 
 from contracts.tables.analysis import CONTRIBUTIONS
 from transforms.stage.frames import FrameBuilder
-from transforms.stage.keys import FACILITY, KeyRing, canonical_json
-from transforms.stage.reader import Source
-from transforms.stage.structs import EMPTY, json_text
+from transforms.stage.keys import FACILITY, KeyRing
+from transforms.stage.reader import DecodingError, LineReader, Source
+from transforms.stage.structs import EMPTY, Count, json_text
 
 CONTRIBUTION_DIRECTORY = "analysis/contribution"
 CONTRIBUTION_INDEX = f"{CONTRIBUTION_DIRECTORY}/index.json"
+
+
+class ContributionArtifact(Struct):
+    """A contribution file the index announces."""
+
+    artifact_path: str
+    metric_id: str | None = None
+    row_count: Count | None = None
+    output_format: str | None = None
+
+
+class ContributionParent(Struct):
+    """A parent node of the contribution index."""
+
+    parent_node_id: str
+    metrics: dict[str, str] = {}
+    metric_artifacts: list[ContributionArtifact] = []
+    child_rows: Count | None = None
+
+
+class ContributionIndex(Struct):
+    """analysis/contribution/index.json."""
+
+    parents: list[ContributionParent] = []
 
 
 class Contribution(Struct, gc=False):
@@ -41,27 +65,49 @@ class Contribution(Struct, gc=False):
     timestamp: str | None = None
 
 
+def read_contribution_index(source: Source) -> ContributionIndex:
+    """The contribution index; an empty one where there is none or it cannot be read."""
+    index: ContributionIndex | None = source.document(CONTRIBUTION_INDEX, ContributionIndex)
+    return index or ContributionIndex()
+
+
+def artifact_file(artifact: ContributionArtifact) -> str:
+    """File of an artifact relative to the run; indexes write it relative to their folder."""
+    name = artifact.artifact_path
+    return name if name.startswith(CONTRIBUTION_DIRECTORY) else f"{CONTRIBUTION_DIRECTORY}/{name}"
+
+
 _decode = msgspec.json.Decoder(Contribution).decode
 _COLUMNS = tuple(
     name for name in CONTRIBUTIONS.column_names if name not in ("run_key", "run_id", "source_file")
 )
 
 
-def stage_contributions(source: Source, keys: KeyRing, node_metrics: dict[str, str]) -> pl.DataFrame:
-    """Rows of every contribution file; ``node_metrics`` gives the metric of each node."""
-    builder = FrameBuilder(CONTRIBUTIONS, _COLUMNS)
+def stage_contributions(
+    source: Source, keys: KeyRing, node_metrics: dict[str, str]
+) -> tuple[pl.DataFrame, list[LineReader]]:
+    """Rows of every contribution file, and the readers that counted their lines.
+
+    ``node_metrics`` gives the metric of each node.
+    """
+    readers = []
+    builder = FrameBuilder(CONTRIBUTIONS, _COLUMNS, source.findings.append)
     for relative in source.glob(f"{CONTRIBUTION_DIRECTORY}/*.jsonl"):
-        for number, line in source.lines(relative):
+        reader = source.lines(relative)
+        readers.append(reader)
+        for number, line in reader:
             try:
                 item = _decode(line)
                 if item.parent_node_id is not None and item.child_node_id is not None:
                     builder.add(
                         _row(item, item.parent_node_id, item.child_node_id, keys, node_metrics, number)
                     )
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            except DecodingError as error:
                 source.report(relative, number, line, error)
+            else:
+                reader.check_keys(number, line)
         builder.flush(run_key=source.run.run_key, run_id=source.run.run_id, source_file=relative)
-    return builder.frame()
+    return builder.frame(), readers
 
 
 def _row(
@@ -82,7 +128,7 @@ def _row(
     if item.child_entity:
         child = keys.dimensions(item.child_entity.items())
         child_facility = item.child_entity.get(FACILITY, facility_id)
-        child_text, child_hash = canonical_json(item.child_entity), child.hash
+        child_text, child_hash = keys.canonical(item.child_entity), child.hash
         child_key = keys.entity_key(child_metric, child_node_id, child_facility, child.hash)
     return (
         parent_node_id,
@@ -91,7 +137,7 @@ def _row(
         child_metric,
         item.method,
         facility_id,
-        canonical_json(item.parent_entity),
+        keys.canonical(item.parent_entity),
         parent.hash,
         keys.entity_key(parent_metric, parent_node_id, facility_id, parent.hash),
         child_text,

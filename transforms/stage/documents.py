@@ -34,6 +34,11 @@ DOCUMENTS: tuple[tuple[str, str, str], ...] = (
 )
 """Type, media type and place of each document a run may hold."""
 
+TYPED = frozenset(
+    {RUN_MANIFEST, SEMANTIC_MANIFEST, GRAPH, METADATA_BUNDLE, RESULTS_INDEX, CONTRIBUTION_INDEX}
+)
+"""Documents that other modules decode, and whose mistakes they report."""
+
 NARRATIVE_PATTERN = "analysis/narrative/contribution_*.md"
 _NARRATIVE_NAME = re.compile(r"contribution_(?P<facility>.+)\.md$")
 _METRIC_VALUE = re.compile(r"^\*\*Facility [^*]*\*\*:\s*(?P<value>[-+]?\d+(?:\.\d+)?)\s*$", re.MULTILINE)
@@ -41,13 +46,17 @@ _GENERATED = re.compile(r"^\*\*Generated\*\*:\s*(?P<value>.+?)\s*$", re.MULTILIN
 
 
 def stage_documents(source: Source) -> pl.DataFrame:
-    """The documents of DOCUMENTS that the run has."""
+    """The documents of DOCUMENTS that the run has and that can be read."""
     builder = FrameBuilder(RUN_DOCUMENTS, ("document_type", "media_type", "content", "source_file"))
     for document_type, media_type, relative in DOCUMENTS:
         if source.open(relative) is None:
             continue
         content = source.text(relative)
-        if content is not None:
+        if content is None:
+            continue
+        if media_type == _JSON and relative not in TYPED:
+            source.check_json(relative, content)
+        if relative not in source.findings.broken:
             builder.add((document_type, media_type, content, relative))
     builder.flush(run_key=source.run.run_key, run_id=source.run.run_id)
     return builder.frame()

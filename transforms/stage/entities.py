@@ -11,14 +11,14 @@ import msgspec
 from contracts.tables.results import ANOMALIES, ENTITY_RESULTS, STATISTICAL_METHODS
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import FACILITY, SYSTEM, KeyRing
-from transforms.stage.reader import Source
+from transforms.stage.reader import DecodingError, LineReader, Source, decode_member
 from transforms.stage.structs import (
     EntityResult,
     Metadata,
     Method,
     NodeHeader,
-    PerPeriod,
     PeriodValue,
+    PerPeriod,
     Runtime,
     Statistics,
     Timeline,
@@ -32,6 +32,10 @@ _decode_metadata = msgspec.json.Decoder(Metadata).decode
 _decode_per_period = msgspec.json.Decoder(PerPeriod).decode
 _decode_runtime = msgspec.json.Decoder(Runtime).decode
 _encode = msgspec.json.encode
+_NO_RUNTIME = Runtime()
+
+HEADER_TYPE = "node_metadata"
+"""Type of the line that is a node's header and never an entity."""
 
 
 class EntityStager:
@@ -67,6 +71,7 @@ class EntityStager:
                 "metadata_per_period",
                 "line_number",
             ),
+            source.findings.append,
         )
         self.methods = FrameBuilder(
             STATISTICAL_METHODS,
@@ -80,6 +85,7 @@ class EntityStager:
                 "line_number",
                 *Statistics.__struct_fields__,
             ),
+            source.findings.append,
         )
         self.anomalies = FrameBuilder(
             ANOMALIES,
@@ -97,23 +103,28 @@ class EntityStager:
             ),
         )
 
-    def stage_lines(self, header: NodeHeader, relative: str, lines: Iterator[tuple[int, bytes]]) -> None:
-        """Stage the entity lines of one file; lines that do not decode become findings."""
+    def stage_lines(
+        self, header: NodeHeader, reader: LineReader, lines: Iterator[tuple[int, bytes]], source_file: str
+    ) -> None:
+        """Stage the entity lines that ``lines`` of ``reader`` still holds; bad ones become findings."""
         with _no_garbage_collection():
             for number, line in lines:
                 try:
-                    self._stage(header, number, _decode_entity(line))
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                    self._source.report(relative, number, line, error)
-        self._flush(header, relative)
+                    points = self._stage(header, number, _decode_entity(line))
+                except DecodingError as error:
+                    self._source.report(reader.relative, number, line, error)
+                else:
+                    reader.check_keys(number, line, points)
+        self._flush(header, source_file)
 
     def stage_embedded(self, header: NodeHeader, relative: str, entities: list[msgspec.Raw]) -> None:
         """Stage entities embedded in a legacy document; they have no line of their own."""
         for position, entity in enumerate(entities):
             try:
                 self._stage(header, None, _decode_entity(entity))
-            except msgspec.ValidationError as error:
-                self._source.report_value(relative, f"/entity_results/{position}", error)
+            except DecodingError as error:
+                within = f"/entity_results/{position}"
+                self._source.report(relative, None, bytes(entity), error, within)
         self._flush(header, relative)
 
     def _flush(self, header: NodeHeader, relative: str) -> None:
@@ -126,28 +137,33 @@ class EntityStager:
                 source_file=relative,
             )
 
-    def _stage(self, header: NodeHeader, line: int | None, result: EntityResult) -> None:
-        if result.type == "node_metadata":
-            return
+    def _stage(self, header: NodeHeader, line: int | None, result: EntityResult) -> int:
+        """Add the rows of an entity; returns how many points its timeline has."""
+        if result.type == HEADER_TYPE:
+            return 0
         items = [(item.id, item.value) for item in result.entity]
         named = dict(items)
         facility_id = named.get(FACILITY)
         if facility_id is None:
-            raise msgspec.ValidationError(f"The entity has no `{FACILITY}` item - at `$.entity`")
+            raise msgspec.ValidationError(f"Array has no item `{FACILITY}` - at `$.entity`")
         if not result.metric:
             raise msgspec.ValidationError("Expected at least one metric - at `$.metric`")
         metric = result.metric[0]
         metric_id = metric.metadata.metric_id
         dimensions = self._keys.dimensions(items)
-        entity_key = self._keys.entity_key(
-            metric_id, header.canonical_node_id, facility_id, dimensions.hash
-        )
+        entity_key = self._keys.entity_key(metric_id, header.canonical_node_id, facility_id, dimensions.hash)
         raw_metadata = bytes(result.metadata)
-        metadata = _decode_metadata(raw_metadata) if raw_metadata else Metadata()
+        metadata = decode_member(_decode_metadata, raw_metadata, "/metadata") if raw_metadata else Metadata()
         per_period = bytes(metadata.per_period)
         value: float | None = None
         timeline: str | None = None
         length: int | None = None
+        runtimes = [
+            decode_member(_decode_runtime, method.runtime, f"/statistical_methods/{position}/runtime")
+            if method.runtime
+            else _NO_RUNTIME
+            for position, method in enumerate(result.statistical_methods)
+        ]
         if isinstance(metric.values, Timeline):
             timeline = _timeline_json(metric.values.timeline, per_period)
             length = len(metric.values.timeline)
@@ -181,13 +197,12 @@ class EntityStager:
                 line,
             )
         )
-        for method in result.statistical_methods:
-            self._stage_method(entity_key, line, method)
+        for method, method_runtime in zip(result.statistical_methods, runtimes, strict=True):
+            self._stage_method(entity_key, line, method, method_runtime)
+        return length or 0
 
-    def _stage_method(self, entity_key: str, line: int | None, method: Method) -> None:
+    def _stage_method(self, entity_key: str, line: int | None, method: Method, runtime: Runtime) -> None:
         method_id = method.statistical_method
-        raw_runtime = bytes(method.runtime)
-        runtime = _decode_runtime(raw_runtime) if raw_runtime else Runtime()
         peers = runtime.anomaly_statistics
         *values, simple, robust = _read_statistics(method.statistics)
         self.methods.add(
@@ -197,7 +212,7 @@ class EntityStager:
                 method_name(method_id),
                 peers.peer_count if peers else None,
                 runtime.status,
-                raw_runtime.decode() or None,
+                bytes(method.runtime).decode() or None,
                 line,
                 *values,
                 None if simple is None else _encode(simple).decode(),
@@ -232,7 +247,8 @@ def method_name(method_id: str) -> str:
 def _timeline_json(points: list[PeriodValue], per_period: bytes) -> str:
     encounters: dict[str, int | float | None] = {}
     if per_period:
-        for point in _decode_per_period(per_period).encounters or ():
+        monthly = decode_member(_decode_per_period, per_period, "/metadata/per_period")
+        for point in monthly.encounters or ():
             encounters[point.period.replace("-", "")] = _count(point.value)
     merged = [
         TimelinePoint(

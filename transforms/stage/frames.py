@@ -1,13 +1,22 @@
-"""Collect rows column by column and turn them into the frame of a declared raw table."""
+"""Collect rows column by column and turn them into the frame of a declared table."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 
-from contracts.columns import Table
+from contracts.columns import ColumnType, Table
+from contracts.findings import Finding
+from contracts.rules.schema import OUT_OF_RANGE, WRONG_TYPE
 from contracts.schemas import polars_schema
+
+EXACT_INTEGERS = 2**53
+"""Up to here every integer is a double too."""
+INTEGER_LIMIT = 2**63
+"""Beyond is what a 64-bit integer column cannot hold."""
+
 
 def empty_frame(table: Table) -> pl.DataFrame:
     """A frame of ``table`` without rows."""
@@ -18,12 +27,22 @@ class FrameBuilder:
     """Gathers rows of one table in batches; each batch shares some constant columns.
 
     ``add`` takes the varying values in the order of ``columns``; ``flush`` closes a batch.
+    Integer columns take integral floats, as engines write counts either way; other numbers
+    become null and a finding, given to ``report``.
     """
 
-    def __init__(self, table: Table, columns: tuple[str, ...]) -> None:
+    def __init__(
+        self, table: Table, columns: tuple[str, ...], report: Callable[[Finding], None] | None = None
+    ) -> None:
         self._table = table
         self._schema = polars_schema(table)
         self._columns = columns
+        self._integers = [
+            column.name
+            for column in table.columns
+            if column.type is ColumnType.INTEGER and column.name in columns
+        ]
+        self._report = report
         self._rows: list[tuple[Any, ...]] = []
         self._frames: list[pl.DataFrame] = []
         self.add = self._rows.append
@@ -32,8 +51,12 @@ class FrameBuilder:
         """Turn the rows added since the last flush into a frame, ``constants`` on every row."""
         if not self._rows:
             return
-        schema = {name: self._schema[name] for name in self._columns}
-        frame = pl.DataFrame(self._rows, schema=schema, orient="row")
+        schema: dict[str, Any] = {name: self._schema[name] for name in self._columns}
+        frame = pl.DataFrame(
+            self._rows, schema=schema | dict.fromkeys(self._integers, pl.Float64), orient="row"
+        )
+        integers = [self._integer_column(frame, name, constants) for name in self._integers]
+        frame = frame.with_columns(integers)
         self._rows.clear()
         fixed = [pl.lit(value, dtype=self._schema[name]).alias(name) for name, value in constants.items()]
         self._frames.append(frame.with_columns(fixed).select(_complete(self._schema, frame, constants)))
@@ -43,6 +66,41 @@ class FrameBuilder:
         if not self._frames:
             return empty_frame(self._table)
         return pl.concat(self._frames, rechunk=True)
+
+    def _integer_column(
+        self, frame: pl.DataFrame, name: str, constants: dict[str, str | int | None]
+    ) -> pl.Series:
+        column = frame[name]
+        if not ((column != column.floor()) | (column.abs() > EXACT_INTEGERS)).any():
+            return column.cast(pl.Int64)
+        position = self._columns.index(name)
+        values: list[int | None] = []
+        for number, row in enumerate(self._rows):
+            value = row[position]
+            if value is None or (value == int(value) and abs(value) < INTEGER_LIMIT):
+                values.append(None if value is None else int(value))
+                continue
+            values.append(None)
+            line = frame["line_number"][number] if "line_number" in frame.columns else None
+            self._reject(name, value, line, constants)
+        return pl.Series(name, values, dtype=pl.Int64)
+
+    def _reject(
+        self, name: str, value: float, line: float | None, constants: dict[str, str | int | None]
+    ) -> None:
+        if self._report is None:
+            raise ValueError(f"{self._table.name}.{name}: {value} is not a 64-bit integer")
+        whole = value == int(value)
+        rule = OUT_OF_RANGE if whole else WRONG_TYPE
+        self._report(
+            rule.finding(
+                f"{self._table.name}.{name}: "
+                + ("the integer has more than 64 bits" if whole else "a count must be a whole number"),
+                file=str(constants["source_file"]) if "source_file" in constants else None,
+                line=None if line is None else int(line),
+                actual=str(value)[:40],
+            )
+        )
 
 
 def _complete(

@@ -14,7 +14,7 @@ from transforms.run import RESULTS_INDEX, RUN_MANIFEST, SEMANTIC_MANIFEST
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.nodes import StagedHeader
 from transforms.stage.reader import Source
-from transforms.stage.structs import EMPTY, NodeSummary, json_text
+from transforms.stage.structs import EMPTY, Count, NodeSummary, json_text
 
 GRAPH = "graph.json"
 METADATA_BUNDLE = "metadata_bundle.json"
@@ -51,10 +51,12 @@ class GraphNode(Struct):
     """A node of graph.json."""
 
     id: str
+    name: str | None = None
     metric_id: str | None = None
     time_grain: str | None = None
     group_by_set: str | None = None
     group_bys: list[GroupBy] = []
+    graph_entry_point: bool | None = None
     facet_family_id: str | None = None
     description: str | None = None
 
@@ -82,8 +84,8 @@ class RunManifest(Struct):
     """run_manifest.json."""
 
     started_at: str | None = None
-    node_count: int | None = None
-    edge_count: int | None = None
+    node_count: Count | None = None
+    edge_count: Count | None = None
 
 
 class SemanticManifest(Struct):
@@ -139,6 +141,7 @@ def stage_runs(source: Source, index: ResultsIndex) -> pl.DataFrame:
             "node_count",
             "edge_count",
         ),
+        source.findings.append,
     )
     builder.add(
         (
@@ -213,7 +216,7 @@ def stage_node_results(
     source: Source, index: ResultsIndex, graph: Graph, headers: dict[str, StagedHeader]
 ) -> pl.DataFrame:
     """One row a node, from its graph definition, its index entry and its header."""
-    builder = FrameBuilder(NODE_RESULTS, tuple(NODE_RESULTS.column_names[2:]))
+    builder = FrameBuilder(NODE_RESULTS, tuple(NODE_RESULTS.column_names[2:]), source.findings.append)
     entries = {node.canonical_node_id: node for node in index.nodes}
     definitions = {node.id: node for node in graph.nodes}
     for node_id in sorted(entries.keys() | headers.keys()):
@@ -239,7 +242,9 @@ def _node_row(
     return (
         node_id,
         metric_id,
-        (node.time_grain if node else None) or (window.time_grain if window else None) or node_id.split("__")[-1],
+        (node.time_grain if node else None)
+        or (window.time_grain if window else None)
+        or node_id.split("__")[-1],
         node.group_by_set if node else None,
         msgspec.json.encode(node.group_bys).decode() if node else None,
         node.facet_family_id if node else None,
@@ -260,8 +265,7 @@ def _node_row(
 
 
 def _required(source: Source, relative: str, type_: Any) -> Any | None:
-    path = source.open(relative)
-    if path is None:
+    if source.missing(relative):
         source.findings.append(MISSING_DOCUMENT.finding(f"{relative} is missing", file=relative))
         return None
     return source.document(relative, type_)

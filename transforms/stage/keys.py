@@ -55,13 +55,23 @@ class KeyRing:
         self._graph_name = graph_name
         self._dimensions: dict[tuple[tuple[str, str], ...], Dimensions] = {}
         self._prefixes: dict[tuple[str, str], str] = {}
+        self._facilities: dict[str, str] = {}
+        self._canonical: dict[tuple[tuple[str, str], ...], str] = {}
 
     def dimensions(self, items: Iterable[tuple[str, str]]) -> Dimensions:
         """Dimensions among the ``(id, value)`` items; facility and system are left out."""
-        pairs = tuple(sorted(item for item in items if item[0] not in NOT_DIMENSIONS))
+        pairs = tuple([item for item in items if item[0] not in NOT_DIMENSIONS])
         known = self._dimensions.get(pairs)
         if known is None:
             known = self._dimensions[pairs] = _describe(dict(pairs))
+        return known
+
+    def canonical(self, values: Mapping[str, str]) -> str:
+        """As ``canonical_json``, remembered: an entity turns up once for every metric."""
+        pairs = tuple(values.items())
+        known = self._canonical.get(pairs)
+        if known is None:
+            known = self._canonical[pairs] = canonical_json(values)
         return known
 
     def entity_key(self, metric_id: str, node_id: str, facility_id: str, dimensions_hash: str) -> str:
@@ -70,7 +80,9 @@ class KeyRing:
         if prefix is None:
             head = json.dumps([self._graph_name, metric_id, node_id], ensure_ascii=False)
             prefix = self._prefixes[metric_id, node_id] = head[:-1]
-        facility = json.dumps(facility_id, ensure_ascii=False)
+        facility = self._facilities.get(facility_id)
+        if facility is None:
+            facility = self._facilities[facility_id] = json.dumps(facility_id, ensure_ascii=False)
         return text_hash(f'{prefix}, {facility}, "{dimensions_hash}"]')
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
-
 from contracts.rules.files import (
     MISSING_CLASSIFICATIONS,
     MISSING_CONTRIBUTIONS,
@@ -12,43 +10,21 @@ from contracts.rules.files import (
 )
 from transforms.run import RESULTS_INDEX
 from transforms.stage.classifications import CLASSIFICATION_DIRECTORY, CLASSIFICATIONS_FILE
-from transforms.stage.contributions import CONTRIBUTION_DIRECTORY, CONTRIBUTION_INDEX
+from transforms.stage.contributions import CONTRIBUTION_INDEX, ContributionIndex, artifact_file
 from transforms.stage.graph import ResultsIndex
 from transforms.stage.nodes import NODES_DIRECTORY
 from transforms.stage.reader import Source
 
 
-class ContributionArtifact(Struct):
-    """A contribution file the index announces."""
-
-    artifact_path: str
-    metric_id: str | None = None
-    row_count: int | None = None
-
-
-class ContributionParent(Struct):
-    """A parent node of the contribution index."""
-
-    parent_node_id: str
-    metric_artifacts: list[ContributionArtifact] = []
-
-
-class ContributionIndex(Struct):
-    """analysis/contribution/index.json."""
-
-    parents: list[ContributionParent] = []
-
-
-def check_layout(source: Source, index: ResultsIndex) -> list[str]:
+def check_layout(source: Source, index: ResultsIndex, contributions: ContributionIndex) -> list[str]:
     """Report announced files that are missing; return the node files to stage, sorted."""
     present = {*source.glob(f"{NODES_DIRECTORY}/*.jsonl"), *source.glob(f"{NODES_DIRECTORY}/*.json")}
     announced = _check_shards(source, index, present)
-    for relative in sorted(present - announced):
-        source.findings.append(
-            UNLISTED_SHARD.finding(f"{relative} is not in {RESULTS_INDEX}", file=relative)
-        )
+    unlisted = present - announced if RESULTS_INDEX not in source.findings.broken else ()
+    for relative in sorted(unlisted):
+        source.findings.append(UNLISTED_SHARD.finding(f"{relative} is not in {RESULTS_INDEX}", file=relative))
     _check_classifications(source)
-    _check_contributions(source)
+    _check_contributions(source, contributions)
     return sorted(present)
 
 
@@ -58,7 +34,7 @@ def _check_shards(source: Source, index: ResultsIndex, present: set[str]) -> set
         relative = node.result_path or f"{NODES_DIRECTORY}/{node.canonical_node_id}.jsonl"
         legacy = relative.removesuffix("l") if relative.endswith(".jsonl") else relative
         announced |= {relative, legacy}
-        if source.open(relative) is None and legacy not in present:
+        if legacy not in present and source.missing(relative):
             source.findings.append(
                 MISSING_SHARD.finding(
                     f"{relative} does not exist",
@@ -71,7 +47,7 @@ def _check_shards(source: Source, index: ResultsIndex, present: set[str]) -> set
 
 
 def _check_classifications(source: Source) -> None:
-    if source.open(CLASSIFICATIONS_FILE) is None and source.glob(f"{CLASSIFICATION_DIRECTORY}/*"):
+    if source.missing(CLASSIFICATIONS_FILE) and source.glob(f"{CLASSIFICATION_DIRECTORY}/*.*"):
         source.findings.append(
             MISSING_CLASSIFICATIONS.finding(
                 f"{CLASSIFICATIONS_FILE} does not exist, though the folder holds a classification",
@@ -80,20 +56,16 @@ def _check_classifications(source: Source) -> None:
         )
 
 
-def _check_contributions(source: Source) -> None:
-    if source.open(CONTRIBUTION_INDEX) is None:
-        return
-    index: ContributionIndex | None = source.document(CONTRIBUTION_INDEX, ContributionIndex)
-    for position, parent in enumerate(index.parents if index else ()):
+def _check_contributions(source: Source, index: ContributionIndex) -> None:
+    for position, parent in enumerate(index.parents):
         for number, artifact in enumerate(parent.metric_artifacts):
-            name = artifact.artifact_path
-            relative = name if name.startswith(CONTRIBUTION_DIRECTORY) else f"{CONTRIBUTION_DIRECTORY}/{name}"
-            if source.open(relative) is None:
+            relative = artifact_file(artifact)
+            if source.missing(relative):
                 source.findings.append(
                     MISSING_CONTRIBUTIONS.finding(
                         f"{relative} does not exist",
                         file=CONTRIBUTION_INDEX,
                         json_path=f"/parents/{position}/metric_artifacts/{number}/artifact_path",
-                        actual=name,
+                        actual=artifact.artifact_path,
                     )
                 )

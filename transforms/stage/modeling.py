@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import polars as pl
 from msgspec import Raw, Struct
 
+from contracts.findings import Severity
 from contracts.rules.files import PATH_ESCAPES_RUN
 from contracts.rules.parsing import INVALID_CSV
 from contracts.tables.analysis import MODEL_DRIVERS, MODELING_EXPERIMENTS, MODELING_RUNS
 from transforms.run import Run
 from transforms.stage.frames import FrameBuilder
-from transforms.stage.reader import Source
-from transforms.stage.structs import EMPTY, json_text
+from transforms.stage.reader import DecodingError, Source, decode_member
+from transforms.stage.structs import EMPTY, Count, json_text
+from transforms.stage.tabular import finite, read_rows
 
 RUN_SUMMARY = "modeling/run_summary.json"
 EXPERIMENTS = "modeling/experiments.json"
@@ -67,13 +68,20 @@ class Experiment(Struct):
     groupby_label: str | None = None
     group_value: str | None = None
     scoring: str | None = None
-    n_iter: int | None = None
-    random_state: int | None = None
-    tuning_random_state: int | None = None
-    rows: int | None = None
+    n_iter: Count | None = None
+    random_state: Count | None = None
+    tuning_random_state: Count | None = None
+    rows: Count | None = None
     duration_seconds: float | None = None
     metrics: Raw = EMPTY
     artifacts: Raw = EMPTY
+
+
+_decode_run = msgspec.json.Decoder(ModelingRun).decode
+_decode_experiment = msgspec.json.Decoder(Experiment).decode
+_decode_metrics = msgspec.json.Decoder(Metrics | None).decode
+_decode_artifacts = msgspec.json.Decoder(Artifacts | None).decode
+_decode_list = msgspec.json.Decoder(list[Raw]).decode
 
 
 def relative_path(run: Run, path: str | None) -> str | None:
@@ -105,19 +113,25 @@ def _path_in_run(run: Run, path: str | None) -> str | None:
 def stage_modeling_runs(source: Source) -> pl.DataFrame:
     """Items of run_summary.json; empty where nothing was modelled."""
     builder = FrameBuilder(
-        MODELING_RUNS, ("run_index", "config_path", "status", "run_dir", "groups", "duration_seconds")
+        MODELING_RUNS,
+        ("run_index", "config_path", "status", "run_dir", "groups", "duration_seconds"),
+        source.findings.append,
     )
-    for index, item in enumerate(_items(source, RUN_SUMMARY, ModelingRun)):
+
+    def add(index: int, item: bytes) -> None:
+        found = _decode_run(item)
         builder.add(
             (
                 index,
-                relative_path(source.run, item.config_path),
-                item.status,
-                relative_path(source.run, item.run_dir),
-                msgspec.json.encode(item.groups).decode(),
-                item.duration_seconds,
+                relative_path(source.run, found.config_path),
+                found.status,
+                relative_path(source.run, found.run_dir),
+                msgspec.json.encode(found.groups).decode(),
+                found.duration_seconds,
             )
         )
+
+    _each_item(source, RUN_SUMMARY, add)
     builder.flush(run_key=source.run.run_key, run_id=source.run.run_id, source_file=RUN_SUMMARY)
     return builder.frame()
 
@@ -125,26 +139,31 @@ def stage_modeling_runs(source: Source) -> pl.DataFrame:
 def stage_experiments(source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Items of experiments.json, and the features of their global SHAP summaries."""
     run = source.run
-    columns = tuple(
-        name for name in MODELING_EXPERIMENTS.column_names if name not in ("run_key", "run_id", "source_file", "line_number")
-    )
-    experiments = FrameBuilder(MODELING_EXPERIMENTS, columns)
+    fixed = ("run_key", "run_id", "source_file", "line_number")
+    columns = tuple(name for name in MODELING_EXPERIMENTS.column_names if name not in fixed)
+    experiments = FrameBuilder(MODELING_EXPERIMENTS, columns, source.findings.append)
     drivers = FrameBuilder(
         MODEL_DRIVERS,
         ("feature", "mean_abs_shap", "mean_shap", "sample_count", "line_number"),
+        source.findings.append,
     )
-    for index, item in enumerate(_items(source, EXPERIMENTS, Experiment)):
-        shap = _interpretability(item)
+
+    def add(index: int, raw: bytes) -> None:
+        item = _decode_experiment(raw)
+        metrics = decode_member(_decode_metrics, item.metrics, "/metrics") if item.metrics else None
+        artifacts = decode_member(_decode_artifacts, item.artifacts, "/artifacts") if item.artifacts else None
+        shap = (artifacts or Artifacts()).interpretability or Interpretability()
         global_path = relative_path(run, shap.global_summary)
         if shap.global_summary and global_path is None:
             source.findings.append(
                 PATH_ESCAPES_RUN.finding(
-                    f"SHAP summary {shap.global_summary!r} is not a path below the runs root",
+                    "the SHAP summary is not a path below the runs root",
                     file=EXPERIMENTS,
                     json_path=f"/{index}/artifacts/interpretability/global_summary",
+                    actual=shap.global_summary,
                 )
             )
-        experiments.add(_experiment_row(run, index, item, shap, global_path))
+        experiments.add(_experiment_row(run, index, item, metrics or Metrics(), shap, global_path))
         shap_file = _path_in_run(run, global_path)
         if shap_file is not None:
             _stage_drivers(source, drivers, shap_file)
@@ -155,21 +174,20 @@ def stage_experiments(source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
                 estimator=item.estimator,
                 source_file=shap_file,
             )
+
+    _each_item(source, EXPERIMENTS, add)
     experiments.flush(run_key=run.run_key, run_id=run.run_id, source_file=EXPERIMENTS)
     return experiments.frame(), drivers.frame()
 
 
-def _interpretability(item: Experiment) -> Interpretability:
-    text = json_text(item.artifacts)
-    artifacts = msgspec.json.decode(text, type=Artifacts) if text else Artifacts()
-    return artifacts.interpretability or Interpretability()
-
-
 def _experiment_row(
-    run: Run, index: int, item: Experiment, shap: Interpretability, global_path: str | None
+    run: Run,
+    index: int,
+    item: Experiment,
+    metrics: Metrics,
+    shap: Interpretability,
+    global_path: str | None,
 ) -> tuple[Any, ...]:
-    text = json_text(item.metrics)
-    metrics = msgspec.json.decode(text, type=Metrics) if text else Metrics()
     return (
         index,
         relative_path(run, item.config_path),
@@ -184,7 +202,7 @@ def _experiment_row(
         item.rows,
         item.duration_seconds,
         *msgspec.structs.astuple(metrics),
-        text,
+        json_text(item.metrics),
         json_text(item.artifacts),
         global_path,
         relative_path(run, shap.facility),
@@ -192,49 +210,37 @@ def _experiment_row(
     )
 
 
-def _items(source: Source, relative: str, type_: Any) -> list[Any]:
-    """Items of a document that holds one object or a list of them."""
-    if source.open(relative) is None:
-        return []
-    found = source.document(relative, type_ | list[type_])
-    if found is None:
-        return []
-    return found if isinstance(found, list) else [found]
+def _each_item(source: Source, relative: str, add: Callable[[int, bytes], None]) -> None:
+    """Call ``add`` for the items of a document that holds one object or a list of them."""
+    content = source.content(relative)
+    if content is None:
+        return
+    try:
+        single = not content.lstrip().startswith(b"[")
+        items = [msgspec.Raw(content)] if single else _decode_list(content)
+    except DecodingError as error:
+        source.report(relative, None, content, error)
+        return
+    source.check_keys(relative, content)
+    for index, item in enumerate(items):
+        try:
+            add(index, bytes(item))
+        except DecodingError as error:
+            source.report(relative, None, bytes(item), error, "" if single else f"/{index}")
 
 
 def _stage_drivers(source: Source, drivers: FrameBuilder, relative: str) -> None:
     """Add the rows of a SHAP summary; a missing file or column means no drivers."""
-    if source.open(relative) is None:
-        return
-    text = source.text(relative)
-    if text is None:
-        return
-    reader = csv.DictReader(text.splitlines())
-    missing = {"feature", "mean_abs_shap", "mean_shap"} - set(reader.fieldnames or ())
-    if missing:
-        source.findings.append(
-            INVALID_CSV.finding(f"column {', '.join(sorted(missing))} is missing", file=relative, line=1)
-        )
-        return
-    for row in reader:
-        values = (_number(row["mean_abs_shap"]), _number(row["mean_shap"]))
+    for line, row in read_rows(source, relative, ("feature", "mean_abs_shap", "mean_shap"), Severity.WARNING):
+        values = (finite(row["mean_abs_shap"]), finite(row["mean_shap"]))
         if not row["feature"] or None in values:
             source.findings.append(
                 INVALID_CSV.finding(
                     "the row lacks a feature or a finite SHAP value",
                     file=relative,
-                    line=reader.line_num,
-                    actual=",".join(cell or "" for cell in row.values() if isinstance(cell, str)),
+                    line=line,
+                    actual=",".join(row.values()),
                 )
             )
             continue
-        count = _number(row.get("count"))
-        drivers.add((row["feature"], *values, None if count is None else int(count), reader.line_num))
-
-
-def _number(text: str | None) -> float | None:
-    try:
-        value = float(text or "")
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
+        drivers.add((row["feature"], *values, finite(row.get("count")), line))

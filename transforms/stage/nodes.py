@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
 
-from contracts.rules.parsing import EMPTY_FILE, MISSING_HEADER
+from contracts.rules.parsing import MISSING_HEADER
 from contracts.tables.results import GLOBAL_STATISTICS, PERCENTILE_TRENDS
-from transforms.stage.entities import EntityStager, method_name
+from transforms.stage.entities import HEADER_TYPE, EntityStager, method_name
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import KeyRing
-from transforms.stage.reader import Source
+from transforms.stage.reader import DecodingError, LineReader, Source
 from transforms.stage.structs import (
     Facet,
     HeaderMethod,
@@ -32,10 +34,11 @@ _decode_trends = msgspec.json.Decoder(PercentileTrends).decode
 
 @dataclass(slots=True)
 class StagedHeader:
-    """The header of a node file and where it was read."""
+    """The header of a node file, where it was read and how many entity lines follow it."""
 
     header: NodeHeader
     source_file: str
+    entity_lines: int
     percentile_trends: str | None = None
 
 
@@ -46,6 +49,7 @@ class NodeStager:
     source: Source
     keys: KeyRing
     headers: dict[str, StagedHeader] = field(default_factory=dict)
+    files: list[StagedHeader] = field(default_factory=list)
     entities: EntityStager = field(init=False)
     global_statistics: FrameBuilder = field(init=False)
     percentile_trends: FrameBuilder = field(init=False)
@@ -75,6 +79,7 @@ class NodeStager:
                 "min_peer_count",
                 "warnings",
             ),
+            self.source.findings.append,
         )
         self.percentile_trends = FrameBuilder(
             PERCENTILE_TRENDS,
@@ -90,56 +95,69 @@ class NodeStager:
                 "sample_size",
                 "suppression_applied",
             ),
+            self.source.findings.append,
         )
 
     def stage_jsonl(self, relative: str) -> None:
-        """Stage a node file of the current format: header line, then entity lines."""
-        lines = self.source.lines(relative)
+        """Stage a node file of the current format: header line, then entity lines.
+
+        Entities below a header that cannot be read belong to the node the file is named after.
+        """
+        reader = self.source.lines(relative)
+        lines = iter(reader)
         first = next(lines, None)
         if first is None:
-            self.source.findings.append(EMPTY_FILE.finding(f"{relative} is empty", file=relative))
             return
-        number, line = first
-        try:
-            header = _decode_header(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            if b'"entity"' in line and b'"node_metadata"' not in line:
-                self._missing_header(relative, number)
-            else:
-                self.source.report(relative, number, line, error)
-            return
-        self._stage_header(header, relative)
-        self.entities.stage_lines(header, relative, lines)
+        header: NodeHeader | None = None
+        if first[0] != reader.first:
+            lines = chain([first], lines)
+        elif _is_entity(first[1]):
+            self.source.findings.append(
+                MISSING_HEADER.finding("the first line is an entity", file=relative, line=first[0])
+            )
+            lines = chain([first], lines)
+        else:
+            header = self._read_header(reader, *first)
+        self.entities.stage_lines(header or _nameless(relative), reader, lines, relative)
+        if header is not None:
+            self._stage_header(header, relative, reader.lines - 1)
 
     def stage_legacy(self, relative: str, *, with_entities: bool) -> None:
         """Stage a legacy node document; its entities only where no JSONL file has them."""
         document: LegacyNode | None = self.source.document(relative, LegacyNode)
         if document is None:
             return
-        self._stage_header(document, relative)
-        if not with_entities:
-            return
-        self.entities.stage_embedded(document, relative, document.entity_results)
-        if not document.entity_results and document.entity_results_path is not None:
+        entities = len(document.entity_results)
+        if with_entities:
+            self.entities.stage_embedded(document, relative, document.entity_results)
             path = document.entity_results_path
-            self.entities.stage_lines(document, path, self.source.lines(path))
+            if not entities and path is not None:
+                reader = self.source.lines(path)
+                self.entities.stage_lines(document, reader, iter(reader), path)
+                entities = reader.lines
+        self._stage_header(document, relative, entities)
 
-    def _missing_header(self, relative: str, line: int) -> None:
-        self.source.findings.append(
-            MISSING_HEADER.finding("the first line is an entity, not a node_metadata header", file=relative, line=line)
-        )
+    def _read_header(self, reader: LineReader, number: int, line: bytes) -> NodeHeader | None:
+        try:
+            header = _decode_header(line)
+        except DecodingError as error:
+            self.source.report(reader.relative, number, line, error)
+            return None
+        reader.check_keys(number, line, -1)
+        return header
 
-    def _stage_header(self, header: NodeHeader, relative: str) -> None:
-        staged = StagedHeader(header, relative)
-        self.headers[header.canonical_node_id] = staged
-        for method in header.statistical_methods:
+    def _stage_header(self, header: NodeHeader, relative: str, entity_lines: int) -> None:
+        staged = StagedHeader(header, relative, entity_lines)
+        self.headers.setdefault(header.canonical_node_id, staged)
+        self.files.append(staged)
+        for position, method in enumerate(header.statistical_methods):
             statistics = method.summary.global_statistics
             for facet in statistics.facets:
                 self.global_statistics.add(self._facet_row(method, facet))
             trends = json_text(statistics.percentile_trends)
             if trends is not None:
                 staged.percentile_trends = trends
-                self._stage_trends(method.statistical_method, relative, trends.encode())
+                self._stage_trends(method.statistical_method, relative, trends.encode(), position)
         run = self.source.run
         for builder in (self.global_statistics, self.percentile_trends):
             builder.flush(
@@ -175,11 +193,12 @@ class NodeStager:
             json_text(facet.warnings),
         )
 
-    def _stage_trends(self, method_id: str, relative: str, raw: bytes) -> None:
+    def _stage_trends(self, method_id: str, relative: str, raw: bytes, position: int) -> None:
         try:
             trends = _decode_trends(raw)
-        except msgspec.ValidationError as error:
-            self.source.report(relative, 1, raw, error)
+        except DecodingError as error:
+            within = f"/statistical_methods/{position}/summary/global_statistics/percentile_trends"
+            self.source.report(relative, 1, raw, error, within)
             return
         columns = [trends.p10, trends.p25, trends.p50, trends.p75, trends.p90, trends.sample_sizes]
         for index, period in enumerate(trends.periods):
@@ -200,3 +219,11 @@ class NodeStager:
 def _elements(columns: list[Any], index: int) -> Iterator[float | int | None]:
     for column in columns:
         yield column[index] if index < len(column) else None
+
+
+def _is_entity(line: bytes) -> bool:
+    return b'"entity"' in line and HEADER_TYPE.encode() not in line
+
+
+def _nameless(relative: str) -> NodeHeader:
+    return NodeHeader(canonical_node_id=PurePosixPath(relative).stem, metric_id="")

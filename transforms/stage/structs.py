@@ -9,6 +9,9 @@ from msgspec import Raw, Struct
 
 EMPTY = Raw(b"")
 
+Count = int | float
+"""Engines write counts as integers or integral floats; builders accept no other number."""
+
 
 class EntityItem(Struct, gc=False):
     """One dimension of an entity."""
@@ -42,8 +45,8 @@ class Timeline(Struct, gc=False):
 class TemporalRuntime(Struct, gc=False):
     """How complete a timeline is."""
 
-    observed_count: int | None = None
-    missing_count: int | None = None
+    observed_count: Count | None = None
+    missing_count: Count | None = None
     coverage_ratio: float | None = None
     fill_strategy: str | None = None
 
@@ -92,15 +95,15 @@ class Statistics(Struct, gc=False):
     latest_robust_zscore: float | None = None
     peer_median: float | None = None
     peer_mad: float | None = None
-    observations: int | None = None
-    periods: int | None = None
+    observations: Count | None = None
+    periods: Count | None = None
     latest_period: str | None = None
     winsor_applied: bool | None = None
     slope: float | None = None
     slope_weighted: float | None = None
     acceleration: float | None = None
     end_start_delta: float | None = None
-    period_count: int | None = None
+    period_count: Count | None = None
     trend_direction: str | None = None
     momentum: str | None = None
     slope_percentile: float | None = None
@@ -135,7 +138,7 @@ class AnomalyProfile(Struct, gc=False):
 class AnomalyStatistics(Struct, gc=False):
     """Peers behind an aggregate statistic."""
 
-    peer_count: int | None = None
+    peer_count: Count | None = None
 
 
 class Runtime(Struct, gc=False):
@@ -168,9 +171,9 @@ class EntityResult(Struct, gc=False):
 class FacetCounts(Struct, frozen=True):
     """Sizes of a facet."""
 
-    record_count: int | None = None
-    entity_count: int | None = None
-    entity_with_statistics_count: int | None = None
+    record_count: Count | None = None
+    entity_count: Count | None = None
+    entity_with_statistics_count: Count | None = None
 
 
 class MethodStatistics(Struct, frozen=True):
@@ -186,7 +189,7 @@ class MethodStatistics(Struct, frozen=True):
     mad_floor_applied: bool | None = None
     winsor_percentile: float | None = None
     winsor_applied: bool | None = None
-    min_peer_count: int | None = None
+    min_peer_count: Count | None = None
 
 
 class Facet(Struct):
@@ -207,7 +210,7 @@ class PercentileTrends(Struct):
     p50: list[float | None] = []
     p75: list[float | None] = []
     p90: list[float | None] = []
-    sample_sizes: list[int | None] = []
+    sample_sizes: list[Count | None] = []
     suppression_applied: dict[str, list[bool]] = {}
 
 
@@ -238,6 +241,13 @@ class ChildReference(Struct):
     edge_type: str
 
 
+class ParentReference(Struct):
+    """Edge from a parent node."""
+
+    canonical_parent_node_id: str
+    edge_type: str
+
+
 class EntityScope(Struct, frozen=True):
     """What the entities of a node are."""
 
@@ -251,7 +261,7 @@ class TemporalContext(Struct):
     time_grain: str | None = None
     start_period: str | None = None
     end_period: str | None = None
-    period_count: int | None = None
+    period_count: Count | None = None
 
 
 class NodeSummary(Struct, frozen=True):
@@ -270,8 +280,9 @@ class NodeHeader(Struct):
     dataset_path: str | None = None
     summary: NodeSummary = NodeSummary()
     canonical_child_node_ids: list[ChildReference] = []
+    canonical_parent_node_ids: list[ParentReference] = []
     statistical_methods: list[HeaderMethod] = []
-    entity_results_count: int | None = None
+    entity_results_count: Count | None = None
 
 
 class LegacyNode(NodeHeader):

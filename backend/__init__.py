@@ -1,0 +1,1 @@
+"""The service: quality signals, served from PostgreSQL."""

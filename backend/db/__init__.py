@@ -1,0 +1,1 @@
+"""The database: tables of the application, connections and migrations."""

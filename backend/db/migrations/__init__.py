@@ -1,0 +1,1 @@
+"""Revisions of the application's tables, applied by ``backend.db.migrate``."""

@@ -1,0 +1,193 @@
+"""Tables of the application (schema ``public``); migrations make them, these classes describe them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+    true,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from backend.db.base import Base, Identified, Timestamped, one_of
+from backend.enums import AssignmentRoleType, AssignmentStatus, EventType, RunState, SignalDomain, UserRole
+
+_Json = JSONB(none_as_null=True)
+
+
+class Run(Timestamped, Base):
+    """Registry of runs. ``run_key`` is ``<graph_name>/<run_id>``."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        UniqueConstraint("graph_name", "run_id"),
+        CheckConstraint(one_of("state", RunState), name="state"),
+        Index(
+            "uq_runs_published_graph",
+            "graph_name",
+            unique=True,
+            postgresql_where=text("state = 'published'"),
+        ),
+    )
+
+    run_key: Mapped[str] = mapped_column(primary_key=True)
+    graph_name: Mapped[str]
+    run_id: Mapped[str]
+    state: Mapped[str]
+    source_path: Mapped[str | None]
+    checksum: Mapped[str | None]
+    row_counts: Mapped[dict[str, Any] | None]
+    durations: Mapped[dict[str, Any] | None]
+    error: Mapped[str | None]
+    loaded_at: Mapped[datetime | None]
+    built_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+
+
+class User(Identified, Timestamped, Base):
+    """Somebody who can be assigned signals; leaves by ``is_active`` = false."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("email"),
+        CheckConstraint(one_of("role", UserRole), name="role"),
+    )
+
+    email: Mapped[str]
+    name: Mapped[str]
+    hashed_password: Mapped[str]
+    role: Mapped[str] = mapped_column(server_default=UserRole.VIEWER.value, index=True)
+    is_active: Mapped[bool] = mapped_column(server_default=true())
+
+
+class Signal(Timestamped, Base):
+    """An entity of a node, as the published run of its graph sees it.
+
+    ``id`` is ``entity_key`` read as a UUID, so that it is the same in every run. ``peer_mean`` is
+    the benchmark. ``active`` is false when the published run no longer has the entity.
+    ``parent_node_ids`` are the nodes that segment into this one; the relation columns count
+    active signals. JSON documents that are only passed on (timeline, metadata, percentile trends)
+    are kept as text: the database parses them neither on the way in nor on the way out.
+    """
+
+    __tablename__ = "signals"
+    __table_args__ = (
+        UniqueConstraint(
+            "graph_name",
+            "metric_id",
+            "canonical_node_id",
+            "facility_id",
+            "entity_dimensions_hash",
+            name="uq_signals_identity",
+            postgresql_nulls_not_distinct=True,
+        ),
+        CheckConstraint(one_of("domain", SignalDomain), name="domain"),
+        Index("ix_signals_entity_dimensions", "entity_dimensions", postgresql_using="gin"),
+        Index("ix_signals_detected_at_id", text("detected_at DESC"), "id"),
+        Index("ix_signals_simplified_severity_id", text("simplified_severity DESC NULLS LAST"), "id"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    entity_key: Mapped[str]
+    graph_name: Mapped[str]
+    run_key: Mapped[str]
+    run_id: Mapped[str]
+    active: Mapped[bool] = mapped_column(server_default=true())
+    canonical_node_id: Mapped[str]
+    metric_id: Mapped[str] = mapped_column(index=True)
+    domain: Mapped[str] = mapped_column(index=True)
+    facility: Mapped[str] = mapped_column(index=True)
+    facility_id: Mapped[str | None] = mapped_column(index=True)
+    system_name: Mapped[str | None] = mapped_column(index=True)
+    service_line: Mapped[str] = mapped_column(index=True)
+    sub_service_line: Mapped[str | None]
+    description: Mapped[str]
+    description_edited: Mapped[bool] = mapped_column(server_default=false())
+    why_matters_narrative: Mapped[str | None]
+    metric_value: Mapped[float]
+    peer_mean: Mapped[float | None]
+    peer_std: Mapped[float | None]
+    percentile_rank: Mapped[float | None]
+    encounters: Mapped[int | None] = mapped_column(BigInteger)
+    detected_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    temporal_node_id: Mapped[str | None]
+    entity_dimensions: Mapped[Any | None] = mapped_column(_Json)
+    entity_dimensions_hash: Mapped[str | None]
+    groupby_label: Mapped[str | None] = mapped_column(index=True)
+    group_value: Mapped[str | None]
+    metric_trend_timeline: Mapped[str | None]
+    trend_direction: Mapped[str | None]
+    simplified_signal_type: Mapped[str | None] = mapped_column(index=True)
+    simplified_severity: Mapped[int | None] = mapped_column(BigInteger)
+    annual_excess_cost: Mapped[float | None]
+    excess_los_days: Mapped[float | None]
+    capacity_impact_bed_days: Mapped[float | None]
+    expected_metric_value: Mapped[float | None]
+    entity_metadata: Mapped[str | None] = mapped_column("metadata")
+    metadata_per_period: Mapped[str | None]
+    peer_percentile_trends: Mapped[str | None]
+    technical_details: Mapped[Any | None] = mapped_column(_Json)
+    edge_types: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default=text("'{}'::text[]"))
+    parent_node_ids: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default=text("'{}'::text[]"))
+    has_children: Mapped[bool] = mapped_column(server_default=false())
+    has_parent: Mapped[bool] = mapped_column(server_default=false())
+    related_signal_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+
+
+class Assignment(Identified, Timestamped, Base):
+    """Who works on a signal, and how far; at most one a signal."""
+
+    __tablename__ = "assignments"
+    __table_args__ = (
+        UniqueConstraint("signal_id"),
+        CheckConstraint(one_of("status", AssignmentStatus), name="status"),
+        CheckConstraint(one_of("role_type", AssignmentRoleType), name="role_type"),
+        Index(None, "assignee_id"),
+        Index(None, "status", "assignee_id"),
+    )
+
+    signal_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("signals.id", ondelete="CASCADE"))
+    assignee_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    assigner_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    status: Mapped[str] = mapped_column(server_default=AssignmentStatus.NEW.value)
+    role_type: Mapped[str | None]
+    notes: Mapped[str | None]
+    resolution_notes: Mapped[str | None]
+    assigned_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+
+
+class ActivityEvent(Identified, Base):
+    """An entry of the feed; ``user_id`` is null when the system wrote it."""
+
+    __tablename__ = "activity_events"
+    __table_args__ = (
+        CheckConstraint(one_of("event_type", EventType), name="event_type"),
+        Index(None, "signal_id"),
+        Index(None, "user_id"),
+        Index(None, "event_type"),
+        Index(None, "created_at", "id"),
+        Index("ix_activity_events_unread", "created_at", postgresql_where=text("NOT read")),
+    )
+
+    event_type: Mapped[str]
+    signal_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("signals.id", ondelete="CASCADE"))
+    user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    payload: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+    read: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

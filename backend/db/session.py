@@ -1,0 +1,122 @@
+"""Engines and connections; what keeps a connection from being made becomes DatabaseUnavailable."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from backend.config import Settings, with_driver, without_driver
+from backend.errors import DatabaseUnavailable, DomainError, StatementTimeout
+
+CONNECT_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, PoolTimeout)
+"""What is raised when there is no server, or it lets nobody in."""
+
+_CONNECT_SECONDS = 10.0
+_QUERY_CANCELED = "57014"
+# Classes of SQLSTATE that say that the server, not the statement, is the matter.
+_SERVER_TROUBLE = ("08", "53", "57")
+
+
+def create_engine(
+    database_url: str,
+    *,
+    pool_size: int = 5,
+    max_overflow: int = 5,
+    statement_timeout: float = 0.0,
+    echo: bool = False,
+) -> AsyncEngine:
+    """An engine on ``database_url``, any spelling and any option that libpq knows.
+
+    ``statement_timeout`` is in seconds, 0 means none. No connection is made yet.
+    """
+    dsn = without_driver(database_url)
+    server_settings = {
+        "application_name": "quality-compass",
+        "search_path": "public",
+        "timezone": "UTC",
+        "jit": "off",
+        "statement_timeout": str(int(statement_timeout * 1000)),
+    }
+
+    async def connect() -> asyncpg.Connection:
+        return await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS, server_settings=server_settings)
+
+    return create_async_engine(
+        with_driver(database_url).partition("?")[0],
+        async_creator=connect,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_pre_ping=True,
+        pool_timeout=_CONNECT_SECONDS,
+        echo=echo,
+        hide_parameters=True,
+        json_serializer=_to_json,
+        json_deserializer=orjson.loads,
+    )
+
+
+def create_serving_engine(database_url: str, settings: Settings) -> AsyncEngine:
+    """An engine for requests, with the pool and the limits of ``settings``."""
+    return create_engine(
+        database_url,
+        pool_size=settings.DATABASE_POOL_SIZE,
+        max_overflow=settings.DATABASE_MAX_OVERFLOW,
+        statement_timeout=settings.DATABASE_STATEMENT_TIMEOUT,
+        echo=settings.DEBUG,
+    )
+
+
+@asynccontextmanager
+async def connect(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection for reading. Raises DatabaseUnavailable, StatementTimeout."""
+    try:
+        connection = await engine.connect()
+    except CONNECT_ERRORS as error:
+        raise DatabaseUnavailable(_reason(error)) from error
+    try:
+        yield connection
+    except DBAPIError as error:
+        understood = as_domain_error(error)
+        if understood is None:
+            raise
+        raise understood from error
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction: committed at the end of the block, before anybody is told that it succeeded."""
+    async with connect(engine) as connection, connection.begin():
+        yield connection
+
+
+def as_domain_error(error: DBAPIError) -> DomainError | None:
+    """What ``error`` means to a caller, if it is about the server and not about the statement."""
+    code = getattr(error.orig, "sqlstate", None)
+    if code == _QUERY_CANCELED:
+        return StatementTimeout()
+    if error.connection_invalidated or (isinstance(code, str) and code[:2] in _SERVER_TROUBLE):
+        return DatabaseUnavailable("the connection was lost" if code is None else f"SQLSTATE {code}")
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error)
+    if isinstance(error, PoolTimeout):
+        return "all connections are in use"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return f"cannot connect ({type(error).__name__})"
+
+
+def _to_json(value: Any) -> str:
+    return orjson.dumps(value).decode()

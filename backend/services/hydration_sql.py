@@ -1,0 +1,395 @@
+"""The statements of hydration: marts of a run -> ``signals`` and ``activity_events``, set by set.
+
+They run in one transaction, in the order of this module. What changed is told from
+``signals_before``, a temporary table. Names of columns are constants of this module; values are
+bound.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def _finite(column: str) -> str:
+    """SQL: ``column`` of the mart, null where JSON could not hold it."""
+    return f"nullif(nullif(nullif(m.{column}, 'NaN'), 'Infinity'), '-Infinity')"
+
+
+def _json(column: str) -> str:
+    """SQL: a text column of the mart as jsonb; JSON's null is no value."""
+    return f"nullif(cast(m.{column} as jsonb), 'null'::jsonb)"
+
+
+def _pairs(signals: str) -> str:
+    """SQL: parent and child of each pair in a relation shaped as ``signals``.
+
+    A signal's parents are those of its facility and metric on the nodes that segment into its
+    own, whose dimensions are some, not all, of its dimensions.
+    """
+    return f"""
+    select p.id as parent_id, c.id as child_id
+    from {signals} as c
+    cross join unnest(c.parent_node_ids) as parent (node_id)
+    inner join {signals} as p
+        on p.canonical_node_id = parent.node_id
+        and p.graph_name = c.graph_name
+        and p.metric_id = c.metric_id
+        and coalesce(p.facility_id, '') = coalesce(c.facility_id, '')
+        and c.entity_dimensions @> p.entity_dimensions
+        and c.entity_dimensions <> p.entity_dimensions
+    """  # noqa: S608
+
+
+_RELATED_KEYS: Final = {
+    "facility": "s.facility",
+    "facility_id": "coalesce(s.facility_id, '')",
+    "service_line": "s.service_line",
+    "dimensions_hash": "coalesce(s.entity_dimensions_hash, '')",
+}
+
+
+def _related(signals: str) -> str:
+    """SQL: by place and metric, how many signals of a relation have the place but another metric."""
+    keys = ", ".join(f"{expression} as {name}" for name, expression in _RELATED_KEYS.items())
+    return f"""
+    select {keys}, s.metric_id,
+        sum(count(*)) over (partition by {", ".join(_RELATED_KEYS.values())}) - count(*) as others
+    from {signals} as s
+    group by {", ".join(_RELATED_KEYS.values())}, s.metric_id
+    """  # noqa: S608
+
+
+_SAME_PLACE_AND_METRIC: Final = " and ".join(
+    f"{expression} = related.{name}" for name, expression in {**_RELATED_KEYS, "metric_id": "s.metric_id"}.items()
+)
+
+# Column of `signals` -> expression over a row `m` of fct_signals and `n` of its node's edges.
+_IDENTITY: Final = {
+    "id": "cast(m.entity_key as uuid)",
+    "entity_key": "m.entity_key",
+    "graph_name": "m.graph_name",
+    "canonical_node_id": "m.canonical_node_id",
+    "metric_id": "m.metric_id",
+    "facility_id": "m.facility_id",
+    "entity_dimensions_hash": "m.entity_dimensions_hash",
+}
+
+_DETAILS: Final = {
+    **{
+        name: _finite(name)
+        for name in (
+            "simple_zscore",
+            "robust_zscore",
+            "latest_simple_zscore",
+            "mean_simple_zscore",
+            "latest_robust_zscore",
+            "mean_robust_zscore",
+            "slope",
+            "slope_percentile",
+            "acceleration",
+            "percentile_rank",
+            "peer_mean",
+            "peer_std",
+            "global_metric_mean",
+            "global_metric_std",
+            "coefficient_of_variation",
+        )
+    },
+    **{
+        name: f"m.{name}"
+        for name in (
+            "simple_zscore_anomaly",
+            "robust_zscore_anomaly",
+            "latest_simple_zscore_anomaly",
+            "mean_simple_zscore_anomaly",
+            "latest_robust_zscore_anomaly",
+            "mean_robust_zscore_anomaly",
+            "slope_anomaly",
+            "trend_direction",
+            "momentum",
+            "monthly_z_score_method",
+            "magnitude_tier",
+            "trajectory_tier",
+            "consistency_tier",
+            "simplified_signal_type",
+            "simplified_severity",
+            "simplified_reasoning",
+            "peer_count",
+            "encounters",
+            "classified_period_count",
+            "source_file",
+            "line_number",
+        )
+    },
+    **{
+        name: _json(name)
+        for name in (
+            "monthly_z_scores",
+            "simplified_inputs",
+            "simplified_indicators",
+            "simplified_severity_calculation",
+        )
+    },
+    "simplified_severity_range": (
+        "case when m.simplified_severity_min is not null and m.simplified_severity_max is not null"
+        " then jsonb_build_array(m.simplified_severity_min, m.simplified_severity_max) end"
+    ),
+}
+
+_ANALYTIC: Final = {
+    "run_key": "m.run_key",
+    "run_id": "m.run_id",
+    "domain": "m.domain",
+    "facility": "m.facility",
+    "system_name": "m.system_name",
+    "service_line": "m.service_line",
+    "sub_service_line": "m.sub_service_line",
+    "metric_value": "m.metric_value",
+    "peer_mean": _finite("benchmark"),
+    "peer_std": _finite("peer_std"),
+    "percentile_rank": _finite("percentile_rank"),
+    "encounters": "m.encounters",
+    "temporal_node_id": "m.temporal_node_id",
+    "entity_dimensions": _json("entity_dimensions"),
+    "groupby_label": "m.groupby_label",
+    "group_value": "m.group_value",
+    "metric_trend_timeline": "m.metric_trend_timeline",
+    "trend_direction": "m.trend_direction",
+    "simplified_signal_type": "m.simplified_signal_type",
+    "simplified_severity": "m.simplified_severity",
+    "metadata": "m.metadata",
+    "metadata_per_period": "m.metadata_per_period",
+    "peer_percentile_trends": "m.peer_percentile_trends",
+    "technical_details": "jsonb_build_object("
+    + ", ".join(f"'{name}', {expression}" for name, expression in _DETAILS.items())
+    + ")",
+    "edge_types": "coalesce(n.edge_types, '{}')",
+    "parent_node_ids": "coalesce(n.parent_node_ids, '{}')",
+}
+
+# `description` is analytic until somebody edits it.
+_SOURCE: Final = {**_IDENTITY, **_ANALYTIC, "description": "m.description"}
+
+# New signals start with the relations that the run alone gives them, so that few are written twice.
+_INSERTED: Final = (*_SOURCE, "has_children", "has_parent", "related_signal_count")
+
+_HAS_VALUE = f"{_finite('metric_value')} is not null"
+_IN_SCOPE = (
+    "m.run_key = :run_key"
+    " and (cast(:facility_ids as text[]) is null or m.facility_id = any(cast(:facility_ids as text[])))"
+)
+
+MARTS_EXIST: Final = """
+select to_regclass('public_marts.fct_signals') is not null
+   and to_regclass('public_marts.fct_node_edges') is not null
+"""
+
+RUN_HAS_ROWS: Final = """
+select exists (select from public_marts.fct_signals where run_key = :run_key)
+    or exists (select from public_marts.fct_node_edges where run_key = :run_key)
+"""
+
+COUNT_ROWS: Final = f"""
+select count(*) as rows, count(*) filter (where {_HAS_VALUE}) as usable
+from public_marts.fct_signals as m
+where {_IN_SCOPE}
+"""  # noqa: S608
+
+# `version` is the place of a row's version: an update of any kind moves it.
+REMEMBER: Final = """
+create temporary table signals_before on commit drop as
+select s.id, s.ctid as version, s.active, s.simplified_severity, s.metric_value
+from public.signals as s
+where s.graph_name = :graph_name
+"""
+
+FORGET: Final = "drop table signals_before"
+
+# The source is materialized so that each document is parsed once, although compared and stored.
+MERGE: Final = f"""
+with ends as (
+    select e.source_node_id as node_id, e.edge_type_normalized as edge_type, null as parent_node_id
+    from public_marts.fct_node_edges as e
+    where e.run_key = :run_key
+    union all
+    select e.target_node_id, null, e.source_node_id
+    from public_marts.fct_node_edges as e
+    where e.run_key = :run_key and e.is_hierarchy
+),
+nodes as (
+    select
+        ends.node_id,
+        array_agg(distinct ends.edge_type order by ends.edge_type)
+            filter (where ends.edge_type is not null) as edge_types,
+        array_agg(distinct ends.parent_node_id order by ends.parent_node_id)
+            filter (where ends.parent_node_id is not null) as parent_node_ids
+    from ends
+    group by ends.node_id
+),
+rows as (
+    select m.*
+    from public_marts.fct_signals as m
+    where {_IN_SCOPE} and {_HAS_VALUE}
+    order by m.simplified_severity desc nulls last, m.entity_key
+    limit cast(:row_limit as bigint)
+),
+source as materialized (
+    select {", ".join(f"{expression} as {column}" for column, expression in _SOURCE.items())}
+    from rows as m
+    left join nodes as n on n.node_id = m.canonical_node_id
+),
+pairs as ({_pairs("source")}),
+related as ({_related("source")}),
+complete as (
+    select
+        s.*,
+        s.id in (select pairs.parent_id from pairs) as has_children,
+        s.id in (select pairs.child_id from pairs) as has_parent,
+        related.others as related_signal_count
+    from source as s
+    inner join related on {_SAME_PLACE_AND_METRIC}
+)
+merge into public.signals as s
+using complete as h on h.id = s.id
+when matched and (
+    not s.active
+    or (not s.description_edited and s.description <> h.description)
+    or ({", ".join(f"s.{column}" for column in _ANALYTIC)})
+       is distinct from ({", ".join(f"h.{column}" for column in _ANALYTIC)})
+) then update set
+    {", ".join(f"{column} = h.{column}" for column in _ANALYTIC)},
+    active = true,
+    description = case when s.description_edited then s.description else h.description end
+when not matched then
+    insert ({", ".join(_INSERTED)}) values ({", ".join(f"h.{column}" for column in _INSERTED)})
+"""  # noqa: S608
+
+COUNT_UPDATED: Final = """
+select count(*)
+from public.signals as s
+inner join signals_before as b on b.id = s.id
+where s.ctid <> b.version
+"""
+
+
+def _percent_change(new: str, old: str) -> str:
+    """SQL: change from ``old`` in percent of its size; numeric, for it cannot overflow."""
+    return (
+        f"round((cast({new} as numeric) - cast({old} as numeric))"
+        f" / nullif(abs(cast({old} as numeric)), 0) * 100, 2)"
+    )
+
+
+ANNOUNCE_NEW: Final = f"""
+with announced as (
+    insert into public.activity_events (event_type, signal_id, payload)
+    select
+        'new_signal',
+        s.id,
+        jsonb_build_object(
+            'signal_type', s.simplified_signal_type,
+            'severity', s.simplified_severity,
+            'domain', s.domain,
+            'service_line', s.service_line,
+            'description', s.description,
+            'variance_percent', {_percent_change("s.metric_value", "s.peer_mean")}
+        )
+    from public.signals as s
+    where s.graph_name = :graph_name and not exists (select from signals_before as b where b.id = s.id)
+    returning 1
+)
+select count(*) from announced
+"""  # noqa: S608
+
+# A signal that came back counts as a regression, unless its severity is lower than when it left.
+ANNOUNCE_MOVED: Final = f"""
+with moved as (
+    select
+        s.id,
+        b.active as was_active,
+        b.simplified_severity as old_severity,
+        s.simplified_severity as severity,
+        b.metric_value as old_value,
+        s.metric_value,
+        {_percent_change("s.metric_value", "b.metric_value")} as percent_change,
+        coalesce(s.simplified_severity < b.simplified_severity, false) as improved,
+        format('%s at %s', m.metric_name, s.facility) as what
+    from signals_before as b
+    inner join public.signals as s on s.id = b.id
+    inner join public_marts.fct_signals as m on m.run_key = s.run_key and m.entity_key = s.entity_key
+    where s.run_key = :run_key
+      and s.ctid <> b.version
+      and (not b.active or s.simplified_severity <> b.simplified_severity)
+)
+insert into public.activity_events (event_type, signal_id, payload)
+select
+    case when moved.improved then 'improvement' else 'regression' end,
+    moved.id,
+    jsonb_build_object(
+        'description',
+        case
+            when not moved.was_active then
+                format('%s is back with severity %s', moved.what, coalesce(moved.severity::text, 'unknown'))
+            when moved.improved then
+                format('%s: severity fell from %s to %s', moved.what, moved.old_severity, moved.severity)
+            else format('%s: severity rose from %s to %s', moved.what, moved.old_severity, moved.severity)
+        end,
+        'percent_change', moved.percent_change,
+        'previous_severity', moved.old_severity,
+        'current_severity', moved.severity
+    ) || case
+        when moved.improved then jsonb_build_object(
+            'intervention_name', null,
+            'before_value', moved.old_value,
+            'after_value', moved.metric_value,
+            'effectiveness_label', format('severity %s to %s', moved.old_severity, moved.severity)
+        )
+        else jsonb_build_object('previous_value', moved.old_value, 'current_value', moved.metric_value)
+    end
+from moved
+"""  # noqa: S608
+
+DEACTIVATE_ABSENT: Final = f"""
+with absent as (
+    update public.signals as s
+    set active = false, has_children = false, has_parent = false, related_signal_count = 0
+    where s.graph_name = :graph_name
+      and s.active
+      and (cast(:facility_ids as text[]) is null or s.facility_id = any(cast(:facility_ids as text[])))
+      and not exists (
+          select from public_marts.fct_signals as m
+          where m.run_key = :run_key and m.entity_key = s.entity_key and {_HAS_VALUE}
+      )
+    returning 1
+)
+select count(*) from absent
+"""  # noqa: S608
+
+UPDATE_HIERARCHY: Final = f"""
+with here as materialized (
+    select s.* from public.signals as s where s.graph_name = :graph_name and s.active
+),
+pairs as ({_pairs("here")}),
+flags as (
+    select
+        here.id,
+        here.id in (select pairs.parent_id from pairs) as has_children,
+        here.id in (select pairs.child_id from pairs) as has_parent
+    from here
+)
+update public.signals as s
+set has_children = flags.has_children, has_parent = flags.has_parent
+from flags
+where s.id = flags.id
+  and (s.has_children, s.has_parent) is distinct from (flags.has_children, flags.has_parent)
+"""  # noqa: S608
+
+# Signals of another graph can be related too: all are counted, those that changed are written.
+UPDATE_RELATED: Final = f"""
+with here as (select s.* from public.signals as s where s.active),
+related as ({_related("here")})
+update public.signals as s
+set related_signal_count = related.others
+from related
+where s.active and {_SAME_PLACE_AND_METRIC} and s.related_signal_count <> related.others
+"""  # noqa: S608

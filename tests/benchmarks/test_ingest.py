@@ -1,0 +1,98 @@
+"""Ingest end to end: wall time, memory and growth, against a floor measured in the same run.
+
+The floor is what every loader must do at the least: decode each JSON line of the run once with
+the standard library, and keep nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.compass import compass, environment
+from transforms.embedded import EmbeddedPostgres
+from transforms.synth import generate_run
+
+pytestmark = pytest.mark.benchmark
+
+FACILITIES = 118
+MANY_METRICS = 10
+WALL_SECONDS = 5.0
+MEMORY_BYTES = 1 << 30
+REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Wall seconds and peak resident bytes of a process."""
+
+    seconds: float
+    peak_bytes: int
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running, migrated database, as an operator has one."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("pg")) as server:
+        compass("db", "upgrade", database_url=server.url)
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def one_metric(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 118 facilities and one metric."""
+    return generate_run(tmp_path_factory.mktemp("one"), facilities=FACILITIES, metrics=1)
+
+
+@pytest.fixture(scope="module")
+def many_metrics(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with ten metrics."""
+    return generate_run(
+        tmp_path_factory.mktemp("many"), facilities=FACILITIES, metrics=MANY_METRICS, graph_name="many"
+    )
+
+
+def _ingest(run: Path, database_url: str) -> Measured:
+    command = [sys.executable, "-m", "transforms.cli", "ingest", str(run), "--force"]
+    started = time.perf_counter()
+    child = os.posix_spawn(sys.executable, command, environment(database_url))
+    _, status, usage = os.wait4(child, 0)
+    seconds = time.perf_counter() - started
+    assert os.waitstatus_to_exitcode(status) == 0
+    return Measured(seconds, usage.ru_maxrss * 1024)
+
+
+def _floor(run: Path) -> float:
+    started = time.perf_counter()
+    for path in sorted(run.rglob("*.jsonl")):
+        with path.open("rb") as stream:
+            for line in stream:
+                json.loads(line)
+    return time.perf_counter() - started
+
+
+def _best(run: Path, database_url: str, repeats: int) -> Measured:
+    measured = [_ingest(run, database_url) for _ in range(repeats)]
+    return min(measured, key=lambda each: each.seconds)
+
+
+def test_one_metric_and_growth(migrated: str, one_metric: Path, many_metrics: Path) -> None:
+    """A run is in within its budget, and ten times the data takes less than ten times as long."""
+    one, floor = _best(one_metric, migrated, REPEATS), _floor(one_metric)
+    many, many_floor = _best(many_metrics, migrated, 1), _floor(many_metrics)
+    print(
+        f"\ningest, {FACILITIES} facilities: {one.seconds:.2f} s = {one.seconds / floor:.1f} x decoding alone, "
+        f"{one.peak_bytes / 2**20:.0f} MiB"
+        f"\ningest, {MANY_METRICS} metrics: {many.seconds:.2f} s = {many.seconds / many_floor:.1f} x decoding "
+        f"alone, {many.seconds / one.seconds:.1f} x one metric, {many.peak_bytes / 2**20:.0f} MiB"
+    )
+    assert one.seconds < WALL_SECONDS
+    assert one.peak_bytes < MEMORY_BYTES
+    assert many.seconds < MANY_METRICS * one.seconds

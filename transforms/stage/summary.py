@@ -1,0 +1,87 @@
+"""classification_summary.csv, named and typed as the classifications it sums up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from contracts.columns import ColumnType
+from contracts.rules.parsing import INVALID_CSV
+from contracts.tables.auxiliary import CLASSIFICATION_SUMMARY
+from transforms.stage.classifications import CLASSIFICATION_DIRECTORY
+from transforms.stage.frames import FrameBuilder
+from transforms.stage.graph import Graph
+from transforms.stage.keys import DIMENSION_TITLES, FACILITY, KeyRing
+from transforms.stage.reader import Source
+from transforms.stage.tabular import Row, finite, read_rows
+
+CLASSIFICATION_SUMMARY_FILE = f"{CLASSIFICATION_DIRECTORY}/classification_summary.csv"
+
+_VALUES = CLASSIFICATION_SUMMARY.columns[7:-3]
+_REQUIRED = (
+    "run_id",
+    "node_id",
+    "metric_id",
+    FACILITY,
+    *(column.name for column in _VALUES),
+)
+_BOOLEANS = {"True": True, "False": False, "true": True, "false": False}
+
+
+def stage_classification_summary(source: Source, keys: KeyRing, graph: Graph) -> pl.DataFrame:
+    """Rows of the summary; empty where the run was not classified."""
+    builder = FrameBuilder(
+        CLASSIFICATION_SUMMARY,
+        tuple(name for name in CLASSIFICATION_SUMMARY.column_names if name != "source_file"),
+        source.findings.append,
+    )
+    dimensions = {item.dataset_field for node in graph.nodes for item in node.group_bys}
+    dimensions |= {*DIMENSION_TITLES, FACILITY}
+    cells = [(column.name, _READERS[column.type]) for column in _VALUES]
+    for line, row in read_rows(source, CLASSIFICATION_SUMMARY_FILE, _REQUIRED):
+        values: list[Any] = []
+        for name, read in cells:
+            text = row[name]
+            value = read(text) if text else None
+            if value is None and text:
+                _bad_cell(source, line, name, text)
+            values.append(value)
+        builder.add((*_identity(row, keys, dimensions), *values, row.get("timestamp") or None, line))
+    builder.flush(source_file=CLASSIFICATION_SUMMARY_FILE)
+    return builder.frame()
+
+
+def _identity(row: Row, keys: KeyRing, dimensions: set[str]) -> tuple[str, ...]:
+    facility = row[FACILITY]
+    found = keys.dimensions((name, text) for name, text in row.items() if text and name in dimensions)
+    return (
+        row["run_id"],
+        keys.entity_key(row["metric_id"], row["node_id"], facility, found.hash),
+        row["node_id"],
+        row["metric_id"],
+        facility,
+        found.text,
+        found.hash,
+    )
+
+
+def _bad_cell(source: Source, line: int, column: str, text: str) -> None:
+    source.findings.append(
+        INVALID_CSV.finding(
+            f"{column} holds no value of its type",
+            file=CLASSIFICATION_SUMMARY_FILE,
+            line=line,
+            json_path=f"/{column}",
+            actual=text[:80],
+        )
+    )
+
+
+_READERS: dict[ColumnType, Callable[[str], Any]] = {
+    ColumnType.TEXT: str,
+    ColumnType.INTEGER: finite,
+    ColumnType.FLOAT: finite,
+    ColumnType.BOOLEAN: _BOOLEANS.get,
+}
