@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from contracts.findings import Finding
+import msgspec
+
+from contracts.findings import Finding, Severity
+from contracts.rules.gather import READING
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,8 +43,14 @@ class RunData:
 
     @property
     def broken_files(self) -> frozenset[str]:
-        """Files that parsing has something against: rules over their content would repeat it."""
-        return frozenset(finding.file for finding in self.findings if finding.file is not None)
+        """Files that could not be read in full: rules over their content would repeat that."""
+        return frozenset(
+            finding.file
+            for finding in self.findings
+            if finding.file is not None
+            and finding.code.startswith(READING)
+            and finding.severity is Severity.ERROR
+        )
 
     def document(self, relative: str) -> dict[str, Any]:
         """The JSON object kept in raw_run_documents for ``relative``.
@@ -60,5 +68,5 @@ class RunData:
         contents = frame.filter(frame["source_file"] == relative)["content"].to_list()
         if not contents or relative in self.broken_files:
             return {}
-        value = json.loads(contents[0])
+        value = msgspec.json.decode(contents[0])
         return value if isinstance(value, dict) else {}

@@ -35,6 +35,52 @@ POLARS_TYPES: dict[ColumnType, type[pl.DataType]] = {
 }
 """Polars type of each logical column type."""
 
+_JSON_NUL = r"(?:^|[^\\])(?:\\\\)*\\u0000"
+"""The escape of U+0000; after an odd number of backslashes these six letters are plain text."""
+
+_WITHIN_ENTITY = frozenset({"raw_statistical_methods", "raw_anomalies"})
+"""Tables with several rows an entity line: a line that repeats an entity is the entity's finding."""
+
+_POINTERS: dict[str, str] = {
+    "raw_statistical_methods": "/statistical_methods/*/statistics/{column}",
+    "raw_anomalies": "/statistical_methods/*/anomalies/*/methods/*/{column}",
+    "raw_classifications": "/{column}",
+    "raw_contributions": "/{column}",
+    "raw_modeling_experiments": "/*/metrics/{column}",
+}
+"""Where a column of these tables stands in its artifact, unless _MEMBERS says otherwise."""
+
+_MEMBERS: dict[tuple[str, str], str] = {
+    **{
+        ("raw_classifications", name): f"/inputs/{name}"
+        for name in (
+            "aggregate_zscore",
+            "slope_percentile",
+            "acceleration",
+            "zscore_std",
+            "max_abs_deviation",
+        )
+    },
+    **{
+        ("raw_classifications", name): f"/derived_indicators/{name}"
+        for name in ("position", "trend", "momentum", "consistency", "has_spike")
+    },
+    ("raw_classifications", "facility_id"): "/entity_key",
+    ("raw_classifications", "classified_at"): "/timestamp",
+    ("raw_contributions", "facility_id"): "/parent_entity",
+    ("raw_contributions", "computed_at"): "/timestamp",
+    ("raw_classifications", "severity_range_min"): "/severity_range/0",
+    ("raw_classifications", "severity_range_max"): "/severity_range/1",
+    ("raw_statistical_methods", "peer_count"): "/statistical_methods/*/runtime/anomaly_statistics/peer_count",
+    ("raw_entity_results", "metric_value"): "/metric/0/values",
+    ("raw_entity_results", "coverage_ratio"): "/metric/0/temporal_runtime/coverage_ratio",
+    ("raw_entity_results", "observed_count"): "/metric/0/temporal_runtime/observed_count",
+    ("raw_entity_results", "missing_count"): "/metric/0/temporal_runtime/missing_count",
+    ("raw_entity_results", "encounters"): "/metadata/encounters",
+    ("raw_entity_results", "metadata"): "/metadata",
+    ("raw_entity_results", "facility_id"): "/entity",
+}
+
 _RULE_OF_CHECK: dict[str, Rule] = {
     "finite": NOT_FINITE,
     "range": OUT_OF_RANGE,
@@ -63,8 +109,12 @@ def pandera_schema(table: Table) -> pa.DataFrameSchema:
 
 
 def validate(table: Table, frame: pl.DataFrame) -> list[Finding]:
-    """Findings of ``frame`` against the schema of ``table``, folded per rule and column."""
-    if frame.is_empty():
+    """Findings of ``frame`` against the schema of ``table``, folded per rule and column.
+
+    A frame that keeps all conditions is told by one pass over it; only others are worth what
+    pandera costs a column to say which rows fail.
+    """
+    if frame.is_empty() or _keeps(table, frame):
         return []
     try:
         pandera_schema(table).validate(frame, lazy=True)
@@ -73,20 +123,45 @@ def validate(table: Table, frame: pl.DataFrame) -> list[Finding]:
     return []
 
 
+def _keeps(table: Table, frame: pl.DataFrame) -> bool:
+    """Whether types, nulls, the key and all conditions are as declared."""
+    if dict(frame.schema) != polars_schema(table):
+        return False
+    broken = [
+        (~condition).any().alias(f"{column.name} {name}")
+        for column in table.columns
+        for name, condition in _conditions(column)
+    ]
+    broken += [
+        pl.col(column.name).is_null().any().alias(f"{column.name} null")
+        for column in table.columns
+        if not column.nullable
+    ]
+    distinct = frame.select(table.key).n_unique()
+    return distinct == frame.height and not any(frame.select(broken).row(0))
+
+
 def _checks(column: Column) -> list[pa.Check]:
-    checks: list[pa.Check] = []
+    return [_check(name, condition) for name, condition in _conditions(column)]
+
+
+def _conditions(column: Column) -> list[tuple[str, pl.Expr]]:
+    """What the non-null values of ``column`` must keep, by name."""
+    value = pl.col(column.name)
+    conditions: list[tuple[str, pl.Expr]] = []
     if column.type is ColumnType.FLOAT:
-        checks.append(_check("finite", pl.col(column.name).is_finite()))
+        conditions.append(("finite", value.is_finite()))
     if column.minimum is not None or column.maximum is not None:
         low = column.minimum if column.minimum is not None else float("-inf")
         high = column.maximum if column.maximum is not None else float("inf")
-        checks.append(_check("range", pl.col(column.name).is_between(low, high)))
+        conditions.append(("range", value.is_between(low, high)))
     if column.allowed is not None:
-        checks.append(_check("allowed", pl.col(column.name).is_in(list(column.allowed))))
-    if column.type in (ColumnType.TEXT, ColumnType.JSON):
-        nul = "\x00" if column.type is ColumnType.TEXT else "\\u0000"
-        checks.append(_check("no_nul", ~pl.col(column.name).str.contains(nul, literal=True)))
-    return checks
+        conditions.append(("allowed", value.is_in(list(column.allowed))))
+    if column.type is ColumnType.TEXT:
+        conditions.append(("no_nul", ~value.str.contains("\x00", literal=True)))
+    elif column.type is ColumnType.JSON:
+        conditions.append(("no_nul", ~value.str.contains(_JSON_NUL)))
+    return conditions
 
 
 def _check(name: str, expression: pl.Expr) -> pa.Check:
@@ -102,7 +177,7 @@ def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Fi
         name = str(check)
         rule = _RULE_OF_CHECK.get(name, WRONG_TYPE)
         if rule is DUPLICATE_KEY:
-            findings.append(_duplicate(table, frame))
+            findings.extend(_duplicates(table, frame))
             continue
         rows = [index for index in group["index"].to_list() if index is not None]
         origin: dict[str, Any] = frame.row(rows[0], named=True) if rows else {}
@@ -111,6 +186,7 @@ def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Fi
                 f"{table.name}.{column}: {_describe(rule, table, str(column), name)}",
                 file=origin.get("source_file"),
                 line=origin.get("line_number"),
+                json_path=json_pointer(table, str(column)),
                 entity=_entity(origin),
                 actual=None if rule is UNEXPECTED_NULL else str(origin.get(str(column)))[:80],
                 count=max(1, len(rows)),
@@ -132,18 +208,32 @@ def _describe(rule: Rule, table: Table, name: str, check: str) -> str:
     return rule.summary[0].lower() + rule.summary[1:]
 
 
-def _duplicate(table: Table, frame: pl.DataFrame) -> Finding:
+def json_pointer(table: Table, column: str) -> str | None:
+    """Where ``column`` stands in its artifact, ``*`` for any position; None where that is not known."""
+    pattern = _MEMBERS.get((table.name, column)) or _POINTERS.get(table.name)
+    return None if pattern is None else pattern.format(column=column)
+
+
+def _duplicates(table: Table, frame: pl.DataFrame) -> list[Finding]:
     keys = list(table.key)
-    repeated = frame.filter(~pl.struct(keys).is_first_distinct())
+    place = ["source_file", "line_number"] if table.name in _WITHIN_ENTITY else []
+    repeated = frame.filter(~pl.struct(keys + place).is_first_distinct())
+    if repeated.is_empty():
+        return []
     origin = repeated.row(0, named=True)
-    return DUPLICATE_KEY.finding(
-        f"{table.name}: key ({', '.join(keys)}) repeats an earlier row",
-        file=origin["source_file"],
-        line=origin["line_number"],
-        entity=_entity(origin),
-        actual=", ".join(str(origin[key]) for key in keys),
-        count=repeated.height,
-    )
+    first = frame.filter(pl.all_horizontal(pl.col(name).eq_missing(pl.lit(origin[name])) for name in keys))
+    line = first["line_number"][0]
+    earlier = "an earlier row" if line is None else f"that of {first['source_file'][0]}:{line}"
+    return [
+        DUPLICATE_KEY.finding(
+            f"{table.name}: the key ({', '.join(keys)}) is {earlier}",
+            file=origin["source_file"],
+            line=origin["line_number"],
+            entity=_entity(origin),
+            actual=", ".join(str(origin[key]) for key in keys),
+            count=repeated.height,
+        )
+    ]
 
 
 def _entity(origin: dict[str, Any]) -> str | None:

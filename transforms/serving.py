@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import socket
 
-from transforms.errors import UsageError
+from transforms.errors import CompassError, UsageError
 
 APPLICATION = "backend.main:create_app"
+_STARTUP_FAILURE = 3
+"""Exit code with which uvicorn says that the application did not start."""
 
 
 class PortBusy(UsageError):
@@ -17,6 +19,15 @@ class PortBusy(UsageError):
         self.host = host
         self.port = port
         super().__init__(f"cannot serve on {host}:{port}: {reason}", "choose another port with --port")
+
+
+class ServerFailed(CompassError):
+    """The application did not start."""
+
+    exit_code = 4
+
+    def __init__(self) -> None:
+        super().__init__("the server did not start", "see the messages above")
 
 
 def require_free_port(host: str, port: int) -> None:
@@ -32,10 +43,26 @@ def require_free_port(host: str, port: int) -> None:
 
 
 def run_server(database_url: str, host: str, port: int, workers: int) -> None:
-    """Serve until interrupted; workers find the database in their environment."""
+    """Serve until interrupted, which is a normal end; workers find the database in the environment.
+
+    Raises ServerFailed when the application does not start; it has said why.
+    """
     import uvicorn
 
     os.environ["DATABASE_URL"] = database_url
-    uvicorn.run(
-        APPLICATION, factory=True, host=host, port=port, workers=workers, log_config=None, access_log=False
-    )
+    try:
+        uvicorn.run(
+            APPLICATION,
+            factory=True,
+            host=host,
+            port=port,
+            workers=workers,
+            log_config=None,
+            access_log=False,
+        )
+    except KeyboardInterrupt:
+        return
+    except SystemExit as ended:
+        if ended.code == _STARTUP_FAILURE:
+            raise ServerFailed from ended
+        raise

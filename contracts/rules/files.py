@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from contracts.findings import Severity
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from contracts.findings import Finding, Severity
+from contracts.json_values import number_at, objects_at
 from contracts.rules.rule import Rule
+from contracts.run_data import RunData
 
 MISSING_DOCUMENT = Rule(
     "QC101",
@@ -54,6 +60,24 @@ PATH_ESCAPES_RUN = Rule(
     "Use paths relative to the run, and no links out of it",
 )
 
+FILE_NAME = Rule(
+    "QC107",
+    "file-name-not-utf8",
+    Severity.WARNING,
+    "A file name is not UTF-8",
+    "The file is not read, and other machines may not be able to copy it",
+    "Rename the file",
+)
+
+COUNT_DIFFERS = Rule(
+    "QC108",
+    "node-or-edge-count-differs",
+    Severity.ERROR,
+    "Manifest, graph, results index and YAML definitions do not have as many nodes or edges",
+    "A node or an edge is missing from one of them, or left over from another export",
+    "Copy all documents of the run from one export",
+)
+
 RULES = (
     MISSING_DOCUMENT,
     MISSING_SHARD,
@@ -61,4 +85,50 @@ RULES = (
     MISSING_CLASSIFICATIONS,
     MISSING_CONTRIBUTIONS,
     PATH_ESCAPES_RUN,
+    FILE_NAME,
+    COUNT_DIFFERS,
 )
+
+MANIFEST = "run_manifest.json"
+GRAPH = "graph.json"
+RESULTS_INDEX = "results/index.json"
+_DEFINITION = re.compile(r"(nodes|edges)/[^/]+/base/[^/]+/[^/]+\.yaml")
+
+
+def check_counts(data: RunData) -> Iterator[Finding]:
+    """Nodes and edges of every document that counts or lists them; what most say is expected."""
+    manifest, graph = data.document(MANIFEST), data.document(GRAPH)
+    definitions = Counter(
+        found.group(1) for found in map(_DEFINITION.fullmatch, data.files) if found is not None
+    )
+    index = data.auxiliary["index_nodes"]
+    counts: dict[str, dict[tuple[str, str], int | float | None]] = {
+        "nodes": {
+            (GRAPH, "/nodes"): len(objects_at(graph, "nodes")) if graph else None,
+            (MANIFEST, "/node_count"): number_at(manifest, "node_count"),
+            (RESULTS_INDEX, "/nodes"): index.height if index.height else None,
+            ("nodes/", ""): definitions["nodes"] or None,
+        },
+        "edges": {
+            (GRAPH, "/edges"): len(objects_at(graph, "edges")) if graph else None,
+            (MANIFEST, "/edge_count"): number_at(manifest, "edge_count"),
+            ("edges/", ""): definitions["edges"] or None,
+        },
+    }
+    for kind, places in counts.items():
+        known = {place: count for place, count in places.items() if count is not None}
+        if len(set(known.values())) <= 1:
+            continue
+        usual = Counter(known.values()).most_common(1)[0][0]
+        for (file, path), count in known.items():
+            if count != usual:
+                yield COUNT_DIFFERS.finding(
+                    f"{count:g} {kind} where the other documents have {usual:g}",
+                    file=file,
+                    json_path=path or None,
+                    expected=f"{usual:g}",
+                    actual=f"{count:g}",
+                )
+
+
+CHECKS = (check_counts,)

@@ -1,4 +1,4 @@
-"""QC2xx: bytes, encoding and JSON syntax."""
+"""QC2xx: bytes, encoding and syntax of JSON, CSV and YAML."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ INVALID_JSON = Rule(
     "invalid-json",
     Severity.ERROR,
     "The text is not valid JSON",
-    "Nothing after the mistake can be read with certainty",
+    "The value, or the whole line, cannot be loaded",
     "Write the file again; a cut-off last line means that the writer was interrupted",
 )
 INVALID_UTF8 = Rule(
@@ -26,7 +26,7 @@ EMPTY_FILE = Rule(
     "empty-file",
     Severity.ERROR,
     "The file holds nothing",
-    "A file without a header line cannot be matched to its node",
+    "A file that was announced has no content to load",
     "Write the file again",
 )
 MISSING_HEADER = Rule(
@@ -53,6 +53,62 @@ INVALID_CSV = Rule(
     "The rows cannot be loaded",
     "Write the file with the documented columns",
 )
+NOT_JSON_NUMBER = Rule(
+    "QC207",
+    "not-a-json-number",
+    Severity.ERROR,
+    "A number is NaN or Infinity, which JSON does not have",
+    "Readers refuse the whole line, or each reads something else",
+    "Write null for a missing number",
+)
+DUPLICATE_JSON_KEY = Rule(
+    "QC208",
+    "duplicate-json-key",
+    Severity.ERROR,
+    "A JSON object has the same key twice",
+    "Which of the two values counts is up to each reader",
+    "Write each key once",
+)
+TOO_DEEP = Rule(
+    "QC209",
+    "nested-too-deep",
+    Severity.ERROR,
+    "JSON values are nested beyond any sense",
+    "Readers run out of stack",
+    "Write the documented structure",
+)
+TOO_LARGE = Rule(
+    "QC210",
+    "line-or-document-too-large",
+    Severity.ERROR,
+    "A line or a document is larger than can be sensible",
+    "Reading it would need as much memory as it has bytes",
+    "Write one entity a line; a missing line end joins lines",
+)
+UNREADABLE = Rule(
+    "QC211",
+    "unreadable-file",
+    Severity.ERROR,
+    "A file cannot be opened or read",
+    "Its content would be missing",
+    "Check permissions, and that a file and not a folder has this name",
+)
+INVALID_YAML = Rule(
+    "QC212",
+    "invalid-yaml",
+    Severity.ERROR,
+    "The text is not the YAML it should be",
+    "Node and edge definitions cannot be compared with the graph",
+    "Generate the file again",
+)
+BLANK_LINE = Rule(
+    "QC213",
+    "blank-line",
+    Severity.NOTE,
+    "A blank line stands between others",
+    "It is skipped; a writer may have lost a row",
+    "Write one row a line",
+)
 
 RULES = (
     INVALID_JSON,
@@ -61,4 +117,11 @@ RULES = (
     MISSING_HEADER,
     NUL_CHARACTER,
     INVALID_CSV,
+    NOT_JSON_NUMBER,
+    DUPLICATE_JSON_KEY,
+    TOO_DEEP,
+    TOO_LARGE,
+    UNREADABLE,
+    INVALID_YAML,
+    BLANK_LINE,
 )

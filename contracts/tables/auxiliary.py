@@ -104,6 +104,18 @@ EDGE_DEFINITIONS = Table(
     ),
 )
 
+DEFINITION_GROUPS = Table(
+    "definition_groups",
+    "One row a member of the YAML lists that group definitions",
+    key=("source_file", "kind", "group_name", "member"),
+    columns=(
+        key("kind", "nodes, edges, families or defaults"),
+        key("group_name", "group_by_set of the list"),
+        key("member", "Id of the node, edge or facet family"),
+        *ORIGIN,
+    ),
+)
+
 CONTRIBUTION_PARENTS = Table(
     "contribution_parents",
     "One row a parent node of the contribution index",
@@ -187,6 +199,7 @@ AUXILIARY_TABLES: tuple[Table, ...] = (
     NODE_HEADERS,
     NODE_DEFINITIONS,
     EDGE_DEFINITIONS,
+    DEFINITION_GROUPS,
     CONTRIBUTION_PARENTS,
     CONTRIBUTION_ARTIFACTS,
     CONTRIBUTION_FILES,

@@ -16,13 +16,17 @@ from tests.support.artifacts import read_lines
 from transforms.synth import generate_run
 
 Json = dict[str, Any]
-TIERS = (
-    "extremely_low very_low moderately_low slightly_low normal "
-    "slightly_high moderately_high very_high extremely_high"
-).split()
+Facet = tuple[tuple[str, str], ...]
+TIERS = [
+    *("extremely_low", "very_low", "moderately_low", "slightly_low", "normal"),
+    *("slightly_high", "moderately_high", "very_high", "extremely_high"),
+]
 Z_BOUNDS = (-3, -2, -1, -0.5, 0.5, 1, 2, 3)
 PERCENTILE_BOUNDS = (5, 10, 20, 40, 60, 80, 90, 95)
-exactly = {"rel": 1e-12, "abs": 1e-9}
+
+
+def _near(expected: Any, nan_ok: bool = False) -> Any:
+    return pytest.approx(expected, rel=1e-12, abs=1e-9, nan_ok=nan_ok)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +45,16 @@ def _of(nodes: dict[str, list[Json]], grain: str) -> Iterator[tuple[str, Json, l
             yield name, lines[0], lines[1:]
 
 
-def _facet(entity: Json) -> tuple[tuple[str, str], ...]:
+def _facet(entity: Json) -> Facet:
     return tuple((item["id"], item["value"]) for item in entity["entity"][1:])
 
 
 def _methods(entity: Json) -> dict[str, Json]:
     return {item["statistical_method"].split("__")[1]: item for item in entity["statistical_methods"]}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _mad(values: list[float]) -> float:
@@ -75,7 +83,7 @@ def _percentile(values: list[float], percent: int) -> float:
 def test_aggregate_statistics_follow_from_the_facet(nodes: dict[str, list[Json]]) -> None:
     suppressed = scored = 0
     for _, _, entities in _of(nodes, "aggregate_time_period"):
-        values = defaultdict(list)
+        values: dict[Facet, list[float]] = defaultdict(list)
         for entity in entities:
             values[_facet(entity)] += [
                 value for value in (entity["metric"][0]["values"],) if value is not None
@@ -98,7 +106,7 @@ def test_aggregate_statistics_follow_from_the_facet(nodes: dict[str, list[Json]]
                 continue
             scored += 1
             mean, std = statistics.fmean(peers), statistics.pstdev(peers)
-            assert simple["statistics"] == pytest.approx(
+            assert simple["statistics"] == _near(
                 {
                     "simple_zscore": (value - mean) / max(std, 0.01),
                     "peer_mean": mean,
@@ -106,10 +114,9 @@ def test_aggregate_statistics_follow_from_the_facet(nodes: dict[str, list[Json]]
                     "percentile_rank": _rank(value, peers),
                     "suppressed": False,
                 },
-                **exactly,
             )
-            assert robust["statistics"]["robust_zscore"] == pytest.approx(
-                (value - statistics.median(peers)) / max(_mad(peers), 0.01), **exactly
+            assert robust["statistics"]["robust_zscore"] == _near(
+                (value - statistics.median(peers)) / max(_mad(peers), 0.01)
             )
     assert suppressed > 20
     assert scored > 200
@@ -117,7 +124,7 @@ def test_aggregate_statistics_follow_from_the_facet(nodes: dict[str, list[Json]]
 
 def test_aggregate_headers_describe_each_facet(nodes: dict[str, list[Json]]) -> None:
     for _, header, entities in _of(nodes, "aggregate_time_period"):
-        values = defaultdict(list)
+        values: dict[Facet, list[float | None]] = defaultdict(list)
         for entity in entities:
             values[_facet(entity)].append(entity["metric"][0]["values"])
         for method in header["statistical_methods"]:
@@ -136,14 +143,12 @@ def test_aggregate_headers_describe_each_facet(nodes: dict[str, list[Json]]) -> 
                 if len(known) < 15:
                     assert numbers["global_metric_mean"] is None
                     continue
-                assert numbers["global_metric_mean"] == pytest.approx(statistics.fmean(known), **exactly)
+                assert numbers["global_metric_mean"] == _near(statistics.fmean(known))
                 if "global_mad" in numbers:
-                    assert numbers["global_metric_median"] == pytest.approx(
-                        statistics.median(known), **exactly
-                    )
-                    assert numbers["global_mad"] == pytest.approx(_mad(known), **exactly)
+                    assert numbers["global_metric_median"] == _near(statistics.median(known))
+                    assert numbers["global_mad"] == _near(_mad(known))
                 else:
-                    assert numbers["global_metric_std"] == pytest.approx(statistics.pstdev(known), **exactly)
+                    assert numbers["global_metric_std"] == _near(statistics.pstdev(known))
                     assert numbers["std_floor_applied"] is False
 
 
@@ -183,16 +188,16 @@ def test_trending_scores_follow_from_the_month(
             ]
             known = [score for score in scores if score is not None]
             nulls += len(scores) - len(known)
-            assert found[f"per_period_{kind}_zscores"] == pytest.approx(scores, **exactly)
-            assert found[f"mean_{kind}_zscore"] == pytest.approx(statistics.fmean(known), **exactly)
-            assert found[f"latest_{kind}_zscore"] == pytest.approx(scores[-1], **exactly)
-            assert found["percentile_rank"] == pytest.approx(
-                _rank(found[f"mean_{kind}_zscore"], means), **exactly
+            assert [_number(score) for score in found[f"per_period_{kind}_zscores"]] == _near(
+                [_number(score) for score in scores], nan_ok=True
             )
+            assert found[f"mean_{kind}_zscore"] == _near(statistics.fmean(known))
+            assert _number(found[f"latest_{kind}_zscore"]) == _near(_number(scores[-1]), nan_ok=True)
+            assert found["percentile_rank"] == _near(_rank(found[f"mean_{kind}_zscore"], means))
             assert (found["observations"], found["periods"]) == (len(known), len(scores))
             assert found["latest_period"].replace("-", "") == _timeline(entity)[-1][0]
             if kind == "robust":
-                assert (found["peer_median"], found["peer_mad"]) == pytest.approx(peers[last], **exactly)
+                assert (found["peer_median"], found["peer_mad"]) == _near(peers[last])
     assert nulls > 0
 
 
@@ -211,20 +216,20 @@ def test_slopes_follow_from_the_timeline(nodes: dict[str, list[Json]]) -> None:
                 assert {found[name] for name in found if name not in ("period_count", "suppressed")} == {None}
                 continue
             slope = _slope(points)
-            assert found["slope"] == found["slope_weighted"] == pytest.approx(slope, **exactly)
+            assert found["slope"] == found["slope_weighted"] == _near(slope)
             assert found["trend_direction"] == ("increasing" if slope > 0 else "decreasing")
             assert found["slope_percentile"] == found["percentile_rank"]
-            assert found["slope_percentile"] == pytest.approx(_rank(found["slope"], slopes), **exactly)
+            assert found["slope_percentile"] == _near(_rank(found["slope"], slopes))
             known = [value for _, value in points]
-            assert found["end_start_delta"] == pytest.approx(
-                statistics.fmean(known[-2:]) - statistics.fmean(known[:2]), **exactly
+            assert found["end_start_delta"] == _near(
+                statistics.fmean(known[-2:]) - statistics.fmean(known[:2])
             )
             if len(points) < 12:
                 assert (found["acceleration"], found["momentum"]) == (None, None)
                 continue
             accelerating += 1
             change = _slope(points[6:]) - _slope(points[:6])
-            assert found["acceleration"] == pytest.approx(change, **exactly)
+            assert found["acceleration"] == _near(change)
             assert found["momentum"] == ("gaining" if change > 0 else "slowing")
     assert suppressed > 20
     assert accelerating > 100
@@ -232,7 +237,9 @@ def test_slopes_follow_from_the_timeline(nodes: dict[str, list[Json]]) -> None:
 
 def test_monthly_headers_pool_each_facet_and_rank_each_month(nodes: dict[str, list[Json]]) -> None:
     for _, header, entities in _of(nodes, "dischargeMonth"):
-        pooled, rows, members = defaultdict(list), defaultdict(int), defaultdict(int)
+        pooled: dict[Facet, list[float]] = defaultdict(list)
+        rows: dict[Facet, int] = defaultdict(int)
+        members: dict[Facet, int] = defaultdict(int)
         for entity in entities:
             values = [value for _, value in _timeline(entity)]
             pooled[_facet(entity)] += [value for value in values if value is not None]
@@ -245,16 +252,16 @@ def test_monthly_headers_pool_each_facet_and_rank_each_month(nodes: dict[str, li
                 key = tuple(facet["facet_values"].items())
                 assert facet["facet_counts"]["record_count"] == rows[key]
                 assert facet["facet_counts"]["entity_count"] == members[key]
-                assert facet["method_statistics"]["global_metric_mean"] == pytest.approx(
-                    statistics.fmean(pooled[key]), **exactly
+                assert facet["method_statistics"]["global_metric_mean"] == _near(
+                    statistics.fmean(pooled[key])
                 )
         trends = header["statistical_methods"][1]["summary"]["global_statistics"]["percentile_trends"]
         months = _months(entities)
         assert trends["periods"] == sorted(months)
         assert trends["sample_sizes"] == [len(months[period]) for period in trends["periods"]]
         for percent in (10, 25, 50, 75, 90):
-            assert trends[f"p{percent}"] == pytest.approx(
-                [_percentile(months[period], percent) for period in trends["periods"]], **exactly
+            assert trends[f"p{percent}"] == _near(
+                [_percentile(months[period], percent) for period in trends["periods"]]
             )
         assert "summary" not in header["statistical_methods"][2]
 

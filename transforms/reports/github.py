@@ -5,7 +5,7 @@ from __future__ import annotations
 from contracts.findings import Finding, Report, Severity
 from contracts.rules.registry import RULES
 from transforms.reports.places import path_in_checkout
-from transforms.reports.wording import encodable, facts, message
+from transforms.reports.wording import encodable, facts, message, printable
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -23,7 +23,7 @@ def _annotation(report: Report, finding: Finding) -> str:
         "title": finding.code if rule is None else f"{finding.code} {rule.name}",
     }
     shown = ",".join(f"{name}={_property(value)}" for name, value in properties.items() if value is not None)
-    hint = f"hint: {finding.hint}" if finding.hint else ""
+    hint = f"hint: {printable(finding.hint)}" if finding.hint else ""
     text = "\n".join(part for part in (message(finding), facts(finding), hint) if part)
     return f"::{_COMMANDS[finding.severity]} {shown}::{_data(text)}"
 
@@ -33,4 +33,4 @@ def _data(text: str) -> str:
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")

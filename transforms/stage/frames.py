@@ -10,7 +10,7 @@ import polars as pl
 from contracts.columns import ColumnType, Table
 from contracts.findings import Finding
 from contracts.rules.schema import OUT_OF_RANGE, WRONG_TYPE
-from contracts.schemas import polars_schema
+from contracts.schemas import json_pointer, polars_schema
 
 EXACT_INTEGERS = 2**53
 """Up to here every integer is a double too."""
@@ -98,6 +98,7 @@ class FrameBuilder:
                 + ("the integer has more than 64 bits" if whole else "a count must be a whole number"),
                 file=str(constants["source_file"]) if "source_file" in constants else None,
                 line=None if line is None else int(line),
+                json_path=json_pointer(self._table, name),
                 actual=str(value)[:40],
             )
         )

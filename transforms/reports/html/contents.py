@@ -71,13 +71,15 @@ def _nodes(data: RunData) -> Markup:
             pl.col("facility_id").n_unique().alias("facilities"),
         )
     )
-    counted = nodes.join(entities, on="canonical_node_id", how="left").sort("canonical_node_id")
+    counted = nodes.join(entities, on="canonical_node_id", how="left").with_columns(
+        pl.col("entities", "facets", "facilities").fill_null(0)
+    )
     names = ["canonical_node_id", "metric_id", "time_grain", "entities", "facets", "facilities"]
     titles = ["Node", "Metric", "Grain", "Entities", "Facets", "Facilities"]
     head = element("tr", *(element("th", title, scope="col") for title in titles))
     body = [
         element("tr", *(_cell(value) for value in row))
-        for row in counted.select(names).head(_NODES_SHOWN).iter_rows()
+        for row in counted.select(names).sort(names[0]).head(_NODES_SHOWN).iter_rows()
     ]
     table = element("table", element("thead", head), element("tbody", *body), class_="grid")
     more = counted.height - _NODES_SHOWN

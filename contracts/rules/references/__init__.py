@@ -1,0 +1,8 @@
+"""QC501-QC508, QC531-QC542: documents, headers and entities refer to each other."""
+
+from __future__ import annotations
+
+from contracts.rules.references import identity, results, sequences
+
+RULES = (*identity.RULES, *results.RULES, *sequences.RULES)
+CHECKS = (identity.check_identity, results.check_results, *sequences.CHECKS)

@@ -1,0 +1,272 @@
+"""QC533, QC537-QC542: what every entity of a node repeats of the node's definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from contracts.findings import Finding, Severity
+from contracts.rules.folding import fold
+from contracts.rules.references.results import METHODS_DIFFER
+from contracts.rules.rule import Rule
+from contracts.run_data import RunData
+
+DIMENSIONS_DIFFER = Rule(
+    "QC537",
+    "entity-dimensions-differ",
+    Severity.ERROR,
+    "The dimensions of an entity are not those of its node, in order",
+    "The entity would be grouped under another label, or match no classification",
+    "Write medicareId first, then the node's dimensions, each with its dataset field",
+)
+ENTITY_ORDER = Rule(
+    "QC538",
+    "entity-order",
+    Severity.NOTE,
+    "Entities of a node file are not sorted",
+    "Files of two runs are harder to compare; nothing is wrong with the rows",
+    "Sort entity lines by facility, then by dimension values",
+)
+ENTITY_METRIC = Rule(
+    "QC539",
+    "entity-metric-differs",
+    Severity.ERROR,
+    "The metric of an entity is not the metric of its node",
+    "The entity's signal would have another id than its classification",
+    "Write the node's metric into every entity",
+)
+RULES_DIFFER = Rule(
+    "QC540",
+    "anomaly-rules-differ",
+    Severity.ERROR,
+    "Anomaly profiles and rules of an entity are not those of the node's definition, in order",
+    "Anomaly labels would be missing, or come from other thresholds",
+    "Compute the node again with the current definition",
+)
+RUNTIME_NOT_CLEAN = Rule(
+    "QC541",
+    "runtime-not-clean",
+    Severity.WARNING,
+    "The engine reports a problem with a method that it did not suppress",
+    "The statistics may not mean what their names say",
+    "Read the issues in the method's runtime",
+)
+ENTITIES_DIFFER = Rule(
+    "QC542",
+    "trend-entities-differ",
+    Severity.WARNING,
+    "An aggregate node and its temporal node do not have the same entities and facility names",
+    "Signals of the entities that are missing have no timeline",
+    "Compute both nodes from the same source",
+)
+
+RULES = (DIMENSIONS_DIFFER, ENTITY_ORDER, ENTITY_METRIC, RULES_DIFFER, RUNTIME_NOT_CLEAN, ENTITIES_DIFFER)
+
+_KEY = ["source_file", "line_number", "entity_key"]
+_ITEMS = pl.List(pl.Struct({"id": pl.String, "value": pl.String, "dataset_field": pl.String}))
+
+
+def check_entities(data: RunData) -> list[Finding]:
+    """Dimensions, order and metric of entities."""
+    entities = data.frames["raw_entity_results"]
+    if entities.is_empty():
+        return []
+    return [*_dimensions(data, entities), *_order(entities), *_metrics(data, entities)]
+
+
+def _dimensions(data: RunData, entities: pl.DataFrame) -> list[Finding]:
+    nodes = pl.concat(
+        [
+            data.auxiliary[name].select("canonical_node_id", "dimensions")
+            for name in ("graph_nodes", "node_definitions")
+        ]
+    ).unique("canonical_node_id", keep="first", maintain_order=True)
+    nodes = nodes.filter(pl.col("dimensions") != "[]")
+    rows = entities.join(nodes, on="canonical_node_id").select(
+        *_KEY,
+        "facility_id",
+        "entity_dimensions",
+        "dimensions",
+        items=pl.col("entity").str.json_decode(_ITEMS),
+    )
+    field = pl.element().struct.field
+    named = rows.with_columns(
+        ids=_joined(pl.col("items").list.eval(field("id"))),
+        fields=_joined(pl.col("items").list.eval(pl.coalesce(field("dataset_field"), field("id")))),
+        wanted=_joined(pl.col("dimensions").str.json_decode(pl.List(pl.String))),
+    )
+    legacy = pl.col("source_file").str.ends_with(".json")
+    wrong = (pl.col("ids") != pl.col("wanted")) | (pl.col("fields") != pl.col("wanted"))
+    return fold(
+        DIMENSIONS_DIFFER,
+        named.filter(wrong & ~legacy),
+        "the entity does not have the dimensions of its node",
+        json_path="/entity",
+        expected=lambda row: row["wanted"],
+        actual=lambda row: row["ids"] if row["ids"] != row["wanted"] else row["fields"],
+    )
+
+
+def _joined(texts: pl.Expr) -> pl.Expr:
+    return texts.list.join(", ")
+
+
+def _order(entities: pl.DataFrame) -> list[Finding]:
+    values = (
+        entities.filter(pl.col("line_number").is_not_null())
+        .sort("source_file", "line_number")
+        .with_columns(
+            values=pl.col("entity")
+            .str.json_decode(_ITEMS)
+            .list.eval(pl.element().struct.field("value"))
+            .list.join("\x01")
+        )
+        .with_columns(before=pl.col("values").shift(1).over("source_file"))
+    )
+    late = values.filter(pl.col("values") < pl.col("before"))
+    return fold(ENTITY_ORDER, late, "the entity sorts before the one above it", json_path="/entity")
+
+
+def _metrics(data: RunData, entities: pl.DataFrame) -> list[Finding]:
+    headers = data.auxiliary["node_headers"].select(
+        "canonical_node_id", "source_file", node_metric="metric_id"
+    )
+    rows = entities.join(headers, on=["canonical_node_id", "source_file"])
+    return fold(
+        ENTITY_METRIC,
+        rows.filter(pl.col("metric_id") != pl.col("node_metric")),
+        "the entity has another metric than the header of its file",
+        json_path="/metric/0/metadata/metric_id",
+        expected=lambda row: row["node_metric"],
+        actual=lambda row: row["metric_id"],
+    )
+
+
+def check_method_lists(data: RunData) -> list[Finding]:
+    """Statistical methods and anomaly rules that entities list, in order."""
+    methods, anomalies = data.frames["raw_statistical_methods"], data.frames["raw_anomalies"]
+    if methods.is_empty():
+        return []
+    listed = methods.group_by("canonical_node_id", *_KEY, maintain_order=True).agg(
+        pl.col("statistical_method").alias("listed")
+    )
+    usual = _wanted(data, "node_headers", lambda row: json.loads(row["statistical_methods"]))
+    found = fold(
+        METHODS_DIFFER,
+        _differing(listed, usual),
+        "the entity's methods are not those of its header",
+        json_path="/statistical_methods",
+        expected=lambda row: ", ".join(row["wanted"]),
+        actual=lambda row: ", ".join(row["listed"]),
+    )
+    rule = pl.concat_str(
+        "statistical_method", pl.col("anomaly_profile").fill_null(""), "anomaly_method", separator=" "
+    )
+    rules = anomalies.group_by("canonical_node_id", *_KEY, maintain_order=True).agg(rule.alias("listed"))
+    wrong_methods = {finding.file for finding in found}
+    rules = rules.filter(~pl.col("source_file").is_in(sorted(name for name in wrong_methods if name)))
+    defined = _wanted(
+        data,
+        "node_definitions",
+        lambda row: [
+            f"{method} {profile or ''} {name}"
+            for method, profile, names in json.loads(row["anomaly_rules"])
+            for name in names
+        ],
+    )
+    return found + fold(
+        RULES_DIFFER,
+        _differing(rules, defined),
+        "the entity's anomaly rules are not those of the node's definition",
+        json_path="/statistical_methods",
+        expected=lambda row: _first_difference(row["wanted"], row["listed"]),
+        actual=lambda row: _first_difference(row["listed"], row["wanted"]),
+    )
+
+
+def _wanted(data: RunData, name: str, read: Callable[[dict[str, Any]], list[str]]) -> pl.DataFrame:
+    rows = [(row["canonical_node_id"], read(row)) for row in data.auxiliary[name].to_dicts()]
+    schema: dict[str, Any] = {"canonical_node_id": pl.String, "wanted": pl.List(pl.String)}
+    frame = pl.DataFrame([row for row in rows if row[1]], schema=schema, orient="row")
+    return frame.unique("canonical_node_id", keep="first", maintain_order=True)
+
+
+def _differing(listed: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    separator = "\x01"
+    return listed.join(wanted, on="canonical_node_id").filter(
+        pl.col("listed").list.join(separator) != pl.col("wanted").list.join(separator)
+    )
+
+
+def _first_difference(texts: list[str], others: list[str]) -> str:
+    for position, text in enumerate(texts):
+        if position >= len(others) or text != others[position]:
+            return text.strip()
+    return "nothing more"
+
+
+def check_runtime(data: RunData) -> list[Finding]:
+    """Status that the engine reports of methods it computed."""
+    methods = data.frames["raw_statistical_methods"]
+    unclean = methods.filter(
+        ~pl.col("suppressed") & pl.col("runtime_status").is_not_null() & (pl.col("runtime_status") != "ok")
+    )
+    return fold(
+        RUNTIME_NOT_CLEAN,
+        unclean,
+        lambda row: f"the engine reports {row['runtime_status']} for {row['method_name']}",
+        json_path="/statistical_methods",
+        actual=lambda row: row["runtime_status"],
+    )
+
+
+def check_trend_entities(data: RunData) -> list[Finding]:
+    """Entities of aggregate nodes against those of the temporal nodes they trend to."""
+    entities = data.frames["raw_entity_results"].select(
+        "canonical_node_id",
+        "facility_id",
+        "entity_dimensions",
+        "entity_dimensions_hash",
+        "facility_name",
+        "source_file",
+        "line_number",
+    )
+    staged = entities["canonical_node_id"].unique().to_list()
+    edges = (
+        data.frames["raw_node_edges"]
+        .filter(
+            (pl.col("edge_type") == "trends_to")
+            & pl.col("source_node_id").is_in(staged)
+            & pl.col("target_node_id").is_in(staged)
+        )
+        .select("source_node_id", "target_node_id")
+    )
+    broken = data.broken_files
+    keys = ["facility_id", "entity_dimensions_hash"]
+    found: list[Finding] = []
+    for source, target in edges.iter_rows():
+        left = entities.filter(pl.col("canonical_node_id") == source)
+        right = entities.filter(pl.col("canonical_node_id") == target)
+        if broken & {left["source_file"][0], right["source_file"][0]}:
+            continue
+        for rows, others, node in ((left, right, target), (right, left, source)):
+            missing = rows.join(others, on=keys, how="anti")
+            found += fold(ENTITIES_DIFFER, missing, f"{node} does not have the entity")
+        both = left.join(right, on=keys, suffix="_there").filter(
+            pl.col("facility_name") != pl.col("facility_name_there")
+        )
+        found += fold(
+            ENTITIES_DIFFER,
+            both,
+            f"the facility has another name in {target}",
+            json_path="/metadata/facility",
+            expected=lambda row: row["facility_name_there"],
+            actual=lambda row: row["facility_name"],
+        )
+    return found
+
+
+CHECKS = (check_entities, check_method_lists, check_runtime, check_trend_entities)
