@@ -192,6 +192,6 @@ class MartValueInvalid(DomainError):
         self.run_key = run_key
         self.reason = reason
         super().__init__(
-            f"cannot hydrate {run_key}: public_marts.fct_signals holds a value that no signal can have: {reason}",
+            f"cannot hydrate {run_key}: a value in public_marts.fct_signals is not one of a signal: {reason}",
             "check the run with `compass preflight`",
         )

@@ -10,6 +10,7 @@ import asyncio
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -50,9 +51,7 @@ class SchemaStatus:
 
 def head() -> str:
     """The revision this version needs."""
-    revision = _scripts().get_current_head()
-    assert revision is not None, "the package holds no revision"
-    return revision
+    return _revisions()[0]
 
 
 def current(database_url: str) -> str | None:
@@ -100,8 +99,7 @@ def _current(connection: Connection) -> str | None:
 
 
 def _compare(revision: str | None) -> SchemaStatus:
-    known = {script.revision for script in _scripts().walk_revisions()}
-    return SchemaStatus(current=revision, head=head(), known=revision is None or revision in known)
+    return SchemaStatus(current=revision, head=head(), known=revision is None or revision in _revisions())
 
 
 def _config(connection: Connection | None = None) -> Config:
@@ -112,8 +110,10 @@ def _config(connection: Connection | None = None) -> Config:
     return config
 
 
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+@cache
+def _revisions() -> tuple[str, ...]:
+    """Every revision this version knows, the newest first."""
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
 
 
 async def _with_connection(database_url: str, work: Callable[[Connection], _Answer]) -> _Answer:

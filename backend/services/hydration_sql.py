@@ -60,7 +60,8 @@ def _related(signals: str) -> str:
 
 
 _SAME_PLACE_AND_METRIC: Final = " and ".join(
-    f"{expression} = related.{name}" for name, expression in {**_RELATED_KEYS, "metric_id": "s.metric_id"}.items()
+    f"{expression} = related.{name}"
+    for name, expression in {**_RELATED_KEYS, "metric_id": "s.metric_id"}.items()
 )
 
 # Column of `signals` -> expression over a row `m` of fct_signals and `n` of its node's edges.
@@ -367,7 +368,10 @@ select count(*) from absent
 
 UPDATE_HIERARCHY: Final = f"""
 with here as materialized (
-    select s.* from public.signals as s where s.graph_name = :graph_name and s.active
+    select s.id, s.graph_name, s.canonical_node_id, s.metric_id, s.facility_id,
+        s.entity_dimensions, s.parent_node_ids
+    from public.signals as s
+    where s.graph_name = :graph_name and s.active
 ),
 pairs as ({_pairs("here")}),
 flags as (

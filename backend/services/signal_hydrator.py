@@ -30,6 +30,7 @@ _PUBLISHABLE = (RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
 _DATA_EXCEPTION, _INTEGRITY_VIOLATION = "22", "23"
 _UNDEFINED = ("42703", "42P01", "3F000")
 
+
 @dataclass(frozen=True, slots=True)
 class HydrationResult:
     """What a hydration did, in signals; ``processed`` counts all rows that were read.
@@ -68,9 +69,7 @@ async def publish(connection: AsyncConnection, run_key: str) -> HydrationResult:
     # The former run first: two published runs of a graph would break the index that forbids them.
     await connection.execute(
         update(Run)
-        .where(
-            Run.graph_name == run.graph_name, Run.state == RunState.PUBLISHED, Run.run_key != run_key
-        )
+        .where(Run.graph_name == run.graph_name, Run.state == RunState.PUBLISHED, Run.run_key != run_key)
         .values(state=RunState.SUPERSEDED)
     )
     await connection.execute(
@@ -147,7 +146,8 @@ async def _copy(
         names = clause.compile().params
         return await connection.execute(clause, {name: {**within, **more}[name] for name in names})
 
-    rows, usable = (await run(sql.COUNT_ROWS)).one()
+    counted = (await run(sql.COUNT_ROWS)).mappings().one()
+    rows, usable = counted["rows"], counted["usable"]
     await run(sql.REMEMBER)
     await run(sql.MERGE, row_limit=limit)
     updated = (await run(sql.COUNT_UPDATED)).scalar_one()

@@ -10,7 +10,9 @@ import pytest
 
 from contracts.findings import Finding, Report, Severity
 from contracts.rules.registry import RULES
+from transforms.errors import UsageError
 from transforms.reports.baseline import fingerprint
+from transforms.reports.failure import as_report
 from transforms.reports.formats import FORMATS
 from transforms.reports.github import as_github
 from transforms.reports.junit import as_junit
@@ -170,3 +172,23 @@ def test_annotations_are_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert as_github(Report("g/1", str(Path.cwd()), [finding])) == (
         "::error file=a%2Cb%3Ac%25.jsonl,title=QC301 wrong-type::100%25 of a,b:c\\nnext"
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (UsageError("no such rule", "look"), "error", "no such rule"),
+        (ZeroDivisionError("by zero"), "internal-error", "ZeroDivisionError: by zero"),
+    ],
+)
+def test_what_keeps_a_check_from_taking_place_is_its_finding(
+    tmp_path: Path, error: Exception, code: str, message: str
+) -> None:
+    report = as_report(tmp_path, error)
+    document = json.loads(FORMATS["json"](report, Terms(), None))
+    assert document["run"]["path"] == str(tmp_path)
+    assert [(found["code"], found["message"]) for found in document["findings"]] == [(code, message)]
+    (run,) = as_sarif(report)["runs"]
+    assert run["invocations"] == [{"executionSuccessful": False}]
+    assert "ruleIndex" not in run["results"][0]
+    assert code in FORMATS["junit"](report, Terms(), None)

@@ -129,7 +129,7 @@ def invalid_json(relative: str, line: int | None, content: bytes, error: Excepti
     if literal is not None:
         return _not_a_number(relative, line, content, literal.group(1).decode(), literal.start())
     surrogate = _HALF_SURROGATE.search(content.decode(errors="replace"))
-    if "truncated" in text and surrogate is not None:
+    if surrogate is not None and ("truncated" in text or "hex escape" in text):
         message = f"{surrogate.group(1)} is half of a surrogate pair: it stands for no character"
     elif "truncated" in text:
         message = f"the text ends in the middle of a value, after byte {len(content.rstrip())}"

@@ -1,0 +1,34 @@
+"""What handlers get handed: settings and engines.
+
+A handler opens and closes its own connection, so that what it wrote is committed, and the
+connection free, before the answer leaves.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, cast
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import Request
+
+from backend.config import Settings
+
+
+def _settings(request: Request) -> Settings:
+    return cast(Settings, request.app.state.settings)
+
+
+def _engine(request: Request) -> AsyncEngine:
+    return cast(AsyncEngine, request.app.state.engine)
+
+
+def _read_engine(request: Request) -> AsyncEngine:
+    return cast(AsyncEngine, request.app.state.read_engine)
+
+
+AppSettings = Annotated[Settings, Depends(_settings)]
+Engine = Annotated[AsyncEngine, Depends(_engine)]
+"""The database that is written to."""
+ReadEngine = Annotated[AsyncEngine, Depends(_read_engine)]
+"""The database that is read from: the replica, where there is one."""

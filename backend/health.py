@@ -1,0 +1,53 @@
+"""GET /health: the process answers. GET /ready: it can also serve."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.responses import Response
+
+from backend.db.migrate import status_on
+from backend.db.session import connect
+from backend.dependencies import AppSettings, Engine, ReadEngine
+from backend.errors import SchemaMismatch
+from backend.problems import documented
+from backend.responses import JsonResponse
+from backend.schemas.health import Health, Readiness
+from backend.services.runs import published_runs
+
+
+async def health(settings: AppSettings) -> Response:
+    """Whether the process answers; the database is not asked."""
+    return JsonResponse({"status": "healthy", "version": settings.APP_VERSION})
+
+
+async def ready(engine: Engine, read_engine: ReadEngine) -> Response:
+    """Whether the database (and its replica) answers with the schema needed; which runs are served."""
+    async with connect(read_engine) as connection:
+        schema = await status_on(connection)
+        schema.require()
+        runs = await published_runs(connection)
+    if engine is not read_engine:
+        async with connect(engine) as connection:
+            (await status_on(connection)).require()
+    return JsonResponse(
+        {
+            "status": "ready",
+            "schema_revision": schema.head,
+            "published_runs": [
+                {"graph_name": run.graph_name, "run_id": run.run_id, "published_at": run.published_at}
+                for run in runs
+            ],
+        }
+    )
+
+
+def install(app: FastAPI) -> None:
+    """Add both operations at the root of ``app``."""
+    app.add_api_route("/health", health, response_model=Health, tags=["health"])
+    app.add_api_route(
+        "/ready",
+        ready,
+        response_model=Readiness,
+        responses=documented(SchemaMismatch, invalid=False),
+        tags=["health"],
+    )

@@ -1,0 +1,114 @@
+"""The application: ``uvicorn backend.main:create_app --factory``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend import health
+from backend.config import Settings, get_settings
+from backend.db.migrate import status_on
+from backend.db.session import connect, create_serving_engine
+from backend.errors import DomainError
+from backend.logs import configure_logging
+from backend.middleware import REQUEST_ID_HEADER, RequestContext
+from backend.problems import install_handlers, problem_schemas
+from backend.services.signal_hydrator import hydrate_if_empty
+from backend.signals import router as signals_router
+
+DESCRIPTION = (
+    "Quality signals of hospitals: which facility differs from its peers, in what, since when, and why."
+)
+
+logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The application on ``settings``, by default those of the environment. Nothing is connected yet."""
+    settings = settings or get_settings()
+    configure_logging(settings)
+    app = FastAPI(
+        title=settings.APP_TITLE,
+        version=settings.APP_VERSION,
+        description=DESCRIPTION,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    health.install(app)
+    api = APIRouter(prefix="/api")
+    api.include_router(signals_router.router)
+    app.include_router(api)
+    install_handlers(app)
+    # The last one added is the outermost: browsers may read error responses too.
+    app.add_middleware(RequestContext)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_credentials=True,
+        allow_methods=["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
+        allow_headers=["content-type", "authorization", "accept"],
+        expose_headers=[REQUEST_ID_HEADER],
+    )
+    _document_problems(app)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = app.state.settings
+    engine = create_serving_engine(settings.DATABASE_URL, settings)
+    read_engine = engine
+    if settings.READ_DATABASE_URL is not None:
+        read_engine = create_serving_engine(settings.READ_DATABASE_URL, settings)
+    app.state.engine, app.state.read_engine = engine, read_engine
+    try:
+        await _require_schema(engine)
+        await _fill(engine)
+        yield
+    finally:
+        await engine.dispose()
+        await read_engine.dispose()
+
+
+async def _require_schema(engine: AsyncEngine) -> None:
+    """Refuse to start on a database that this version cannot work with."""
+    try:
+        async with connect(engine) as connection:
+            (await status_on(connection)).require()
+    except DomainError as error:
+        logger.critical("cannot start", reason=error.message, hint=error.hint)
+        raise
+
+
+async def _fill(engine: AsyncEngine) -> None:
+    """Hydrate an empty table. Without it the service still answers, and says in the log what failed."""
+    try:
+        result = await hydrate_if_empty(engine)
+    except (DomainError, DBAPIError) as error:
+        logger.exception("signals could not be hydrated; the list stays empty", reason=str(error))
+        return
+    if result is not None:
+        logger.info("signals hydrated", **result.as_dict())
+
+
+def _document_problems(app: FastAPI) -> None:
+    """Add the schemas of error responses to the OpenAPI document."""
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            document["components"]["schemas"] |= problem_schemas()
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

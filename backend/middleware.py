@@ -1,0 +1,68 @@
+"""What happens around every request: an id, a line in the log, an answer whatever happens."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.problems import internal_problem
+
+REQUEST_ID_HEADER = "X-Request-ID"
+# What a caller sends goes into logs and headers: only what can do no harm there is taken over.
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_QUIET_PATHS = frozenset({"/health", "/ready"})
+
+logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+
+class RequestContext:
+    """ASGI middleware: names each request, logs it, and turns unforeseen errors into responses."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status = 0
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, send_named)
+            except Exception:
+                logger.exception("request failed unexpectedly", method=scope["method"], path=scope["path"])
+                if status:
+                    raise
+                await internal_problem(Request(scope))(scope, receive, send_named)
+            finally:
+                log = logger.debug if scope["path"] in _QUIET_PATHS else logger.info
+                log(
+                    "request",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                )
+
+
+def _request_id(headers: Headers) -> str:
+    given = headers.get(REQUEST_ID_HEADER, "")
+    return given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex

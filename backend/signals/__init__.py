@@ -1,0 +1,1 @@
+"""Signals: lists, details, relations, edits."""

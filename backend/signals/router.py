@@ -1,0 +1,172 @@
+"""/api/signals: lists, details, relations, edits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from sqlalchemy import RowMapping, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from backend.db.models import Signal as Row
+from backend.db.session import begin, connect
+from backend.dependencies import Engine, ReadEngine
+from backend.enums import SignalDomain
+from backend.errors import SignalNotFound, TechnicalDetailsMissing
+from backend.problems import documented
+from backend.responses import JsonResponse
+from backend.schemas.signals import (
+    FilterOptions,
+    SearchText,
+    Signal,
+    SignalChildren,
+    SignalPage,
+    SignalParent,
+    SignalTemporal,
+    SignalUpdate,
+)
+from backend.schemas.technical import TechnicalDetails
+from backend.signals import queries, render
+from backend.signals.filters import PlaceFilters, SignalQuery
+
+EDGE_TYPE = "drills_to"
+
+router = APIRouter(prefix="/signals", tags=["signals"])
+
+
+@router.get("", response_model=SignalPage, responses=documented())
+async def list_signals(query: Annotated[SignalQuery, Query()], engine: ReadEngine) -> Response:
+    """A page of signals. Pages never overlap: equal sort values are ordered by id."""
+    async with connect(engine) as connection:
+        rows = (await connection.execute(queries.page(query))).mappings().all()
+    return JsonResponse(
+        {
+            "total_count": rows[0]["total_count"],
+            "offset": query.offset,
+            "limit": query.limit,
+            "signals": [render.signal(row) for row in rows if row["id"] is not None],
+        }
+    )
+
+
+@router.get("/filter-options", response_model=FilterOptions, responses=documented())
+async def filter_options(place: Annotated[PlaceFilters, Query()], engine: ReadEngine) -> Response:
+    """Values that filters can take, among the signals of a place."""
+    async with connect(engine) as connection:
+        rows = (await connection.execute(queries.filter_options(place.place_conditions()))).mappings().all()
+    options = {
+        name: sorted({row[name] for row in rows if row[name] is not None})
+        for name in FilterOptions.model_fields
+    }
+    options["domain"].sort(key=list(SignalDomain).index)
+    return JsonResponse(options)
+
+
+@router.get("/facilities", response_model=list[str], responses=documented())
+async def facilities(
+    engine: ReadEngine,
+    system_name: Annotated[SearchText | None, Query(description="Health system, exactly.")] = None,
+) -> Response:
+    """Names of the facilities that have signals, in order."""
+    async with connect(engine) as connection:
+        names = (await connection.scalars(queries.facilities(system_name))).all()
+    return JsonResponse(sorted(names))
+
+
+@router.get("/{signal_id}", response_model=Signal, responses=documented(SignalNotFound))
+async def get_signal(signal_id: UUID, engine: ReadEngine) -> Response:
+    """One signal, also one that is no longer active."""
+    async with connect(engine) as connection:
+        return JsonResponse(render.signal(await _one(connection, queries.one(signal_id), signal_id)))
+
+
+@router.patch("/{signal_id}", response_model=Signal, responses=documented(SignalNotFound))
+async def update_signal(signal_id: UUID, changes: SignalUpdate, engine: Engine) -> Response:
+    """Change the texts of a signal. Keys that are left out change nothing; unknown keys are ignored."""
+    values: dict[str, Any] = {name: getattr(changes, name) for name in changes.model_fields_set}
+    if "description" in values:
+        values["description_edited"] = True
+    async with begin(engine) as connection:
+        if values:
+            await connection.execute(update(Row).where(Row.id == signal_id).values(values))
+        row = await _one(connection, queries.one(signal_id), signal_id)
+    return JsonResponse(render.signal(row))
+
+
+@router.get("/{signal_id}/temporal", response_model=SignalTemporal, responses=documented(SignalNotFound))
+async def temporal(signal_id: UUID, engine: ReadEngine) -> Response:
+    """How a signal developed over the periods."""
+    async with connect(engine) as connection:
+        row = await _one(connection, queries.technical(signal_id), signal_id)
+    return JsonResponse(render.temporal(row))
+
+
+@router.get(
+    "/{signal_id}/technical-details",
+    response_model=TechnicalDetails,
+    responses=documented(SignalNotFound, TechnicalDetailsMissing),
+)
+async def technical_details(signal_id: UUID, engine: ReadEngine) -> Response:
+    """The statistics behind a signal: those of this very entity, metric and run."""
+    async with connect(engine) as connection:
+        row = await _one(connection, queries.technical(signal_id), signal_id)
+    details = render.technical_details(row)
+    if details is None:
+        raise TechnicalDetailsMissing(signal_id)
+    return JsonResponse(details)
+
+
+@router.get("/{signal_id}/related", response_model=list[Signal], responses=documented(SignalNotFound))
+async def related(signal_id: UUID, engine: ReadEngine) -> Response:
+    """At most ten signals of the same facility, service line and dimensions on other metrics."""
+    async with connect(engine) as connection:
+        rows = (await connection.execute(queries.related(signal_id))).mappings().all()
+        if not rows:
+            await _one(connection, queries.technical(signal_id), signal_id)
+    return JsonResponse([render.signal(row) for row in rows])
+
+
+@router.get("/{signal_id}/children", response_model=SignalChildren, responses=documented(SignalNotFound))
+async def children(
+    signal_id: UUID, engine: ReadEngine, limit: Annotated[int, Query(ge=1, le=100)] = 50
+) -> Response:
+    """Signals of the same facility and metric that divide this one further, one step down the graph."""
+    async with connect(engine) as connection:
+        origin = await _one(connection, queries.technical(signal_id), signal_id)
+        rows = (await connection.execute(queries.children(signal_id, limit))).mappings().all()
+    return JsonResponse(
+        {
+            "signal_id": str(signal_id),
+            "canonical_node_id": origin["canonical_node_id"],
+            "edge_type": EDGE_TYPE,
+            "children": [render.summary(row) for row in rows],
+            "total_count": rows[0]["total_count"] if rows else 0,
+            "has_children": bool(rows),
+        }
+    )
+
+
+@router.get("/{signal_id}/parent", response_model=SignalParent, responses=documented(SignalNotFound))
+async def parent(signal_id: UUID, engine: ReadEngine) -> Response:
+    """The signal of the same facility and metric that this one is a part of, one step up the graph."""
+    async with connect(engine) as connection:
+        origin = await _one(connection, queries.technical(signal_id), signal_id)
+        row = (await connection.execute(queries.nearest_parent(signal_id))).mappings().one_or_none()
+    return JsonResponse(
+        {
+            "signal_id": str(signal_id),
+            "canonical_node_id": origin["canonical_node_id"],
+            "edge_type": EDGE_TYPE,
+            "parent": None if row is None else render.summary(row),
+            "has_parent": row is not None,
+        }
+    )
+
+
+async def _one(connection: AsyncConnection, query: queries.Rows, signal_id: UUID) -> RowMapping:
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise SignalNotFound(signal_id)
+    return row

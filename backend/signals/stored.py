@@ -1,0 +1,83 @@
+"""Documents as they stand in the database, checked before they leave.
+
+One bad document must not cost a page of good ones: it is left out, and the log says where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from backend.schemas.signals import PeerPercentileTrends, Signal
+from backend.schemas.technical import TechnicalDetails
+
+logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+
+_DOCUMENTS: Final = (
+    "entity_dimensions",
+    "metric_trend_timeline",
+    "metadata",
+    "metadata_per_period",
+    "peer_percentile_trends",
+)
+
+
+def _adapters(model: type[BaseModel], names: tuple[str, ...] | None = None) -> dict[str, TypeAdapter[Any]]:
+    annotations: dict[str, Any] = {
+        name: model.model_fields[name].annotation for name in names or tuple(model.model_fields)
+    }
+    return {name: TypeAdapter(annotation) for name, annotation in annotations.items()}
+
+
+_OF_SIGNALS: Final = _adapters(Signal, _DOCUMENTS)
+_OF_DETAILS: Final = _adapters(TechnicalDetails)
+
+
+def document(name: str, stored: Any, signal_id: str) -> Any:
+    """Document ``name`` of a signal: JSON text or its value in, value out, None if it is malformed."""
+    if stored is None:
+        return None
+    adapter = _OF_SIGNALS[name]
+    try:
+        value = adapter.validate_json(stored) if isinstance(stored, str) else adapter.validate_python(stored)
+    except ValidationError as error:
+        _left_out(name, signal_id, error)
+        return None
+    if name == "peer_percentile_trends" and value is not None and not _parallel(value):
+        logger.warning(
+            "stored value left out", signal_id=signal_id, field=name, reason="arrays differ in length"
+        )
+        return None
+    return value
+
+
+def details(stored: Mapping[str, Any], signal_id: str) -> dict[str, Any]:
+    """The technical details that are stored of a signal, field by field."""
+    found: dict[str, Any] = {}
+    for name, adapter in _OF_DETAILS.items():
+        try:
+            found[name] = adapter.validate_python(stored.get(name))
+        except ValidationError as error:
+            if name in stored:
+                _left_out(name, signal_id, error)
+            found[name] = None
+    return found
+
+
+def _parallel(trends: PeerPercentileTrends) -> bool:
+    arrays = [value for value in trends.values() if isinstance(value, list)]
+    hidden = trends["suppression_applied"] or {}
+    return len({len(array) for array in (*arrays, *hidden.values())}) == 1
+
+
+def _left_out(name: str, signal_id: str, error: ValidationError) -> None:
+    reason = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    logger.warning(
+        "stored value left out",
+        signal_id=signal_id,
+        field=name,
+        reason=f"{'.'.join(map(str, reason['loc']))}: {reason['msg']}",
+    )
