@@ -7,12 +7,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -67,30 +68,33 @@ def free_port() -> int:
 
 @contextmanager
 def serving(database_url: str, *arguments: str) -> Iterator[httpx.Client]:
-    """A client of `compass serve` on ``database_url``; the server is stopped as by Ctrl-C."""
+    """A client of `compass serve` on ``database_url``; the server is stopped at the end."""
     port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "transforms.cli", "serve", "--port", str(port), *arguments],
-        env=environment(database_url),
-        cwd=_REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            _wait(client, server)
-            yield client
-    finally:
-        server.terminate()
-        server.communicate(timeout=START_SECONDS)
+    # A file, because a pipe that nobody reads fills up and stops the server.
+    with tempfile.TemporaryFile() as output:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "transforms.cli", "serve", "--port", str(port), *arguments],
+            env=environment(database_url),
+            cwd=_REPOSITORY,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+                _wait(client, server, output)
+                yield client
+        finally:
+            server.terminate()
+            server.wait(timeout=START_SECONDS)
 
 
-def _wait(client: httpx.Client, server: subprocess.Popen[bytes]) -> None:
+def _wait(client: httpx.Client, server: subprocess.Popen[bytes], output: IO[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            output = server.communicate()[0].decode(errors="replace")
-            raise AssertionError(f"the server ended with {server.returncode}: {output}")
+            output.seek(0)
+            said = output.read().decode(errors="replace")
+            raise AssertionError(f"the server ended with {server.returncode}: {said}")
         try:
             if client.get("/health").status_code == 200:
                 return
