@@ -45,4 +45,7 @@ def configure_logging(settings: Settings) -> None:
     for former in [each for each in root.handlers if isinstance(each, _Handler)]:
         root.removeHandler(former)
     root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    # Libraries tell of trouble only; what they do is not what happens to the service.
+    root.setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.INFO)
+    logging.getLogger("backend").setLevel(logging.DEBUG if settings.DEBUG else logging.INFO)

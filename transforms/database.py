@@ -19,6 +19,9 @@ _SETTINGS = {
     "search_path": "public",
     "jit": "off",
     "statement_timeout": "0",
+    # Tables are analyzed after every load and build: this samples 7,500 rows, not 30,000, which
+    # tells the planner as much about keys and takes half the time.
+    "default_statistics_target": "25",
     # A killed command must not go on in the server, holding locks the next one waits for.
     "client_connection_check_interval": "2s",
 }

@@ -14,6 +14,8 @@ BUILD_SETTINGS = {
     # Commits are flushed in order, so the registry's own (synchronous) commit that says "built"
     # can not outlive a crash that loses these.
     "synchronous_commit": "off",
+    # Models run side by side already; workers of one statement would only take from another's core.
+    "max_parallel_workers_per_gather": "0",
 }
 """Server settings of a build's connections, on top of those of every command."""
 
