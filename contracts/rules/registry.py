@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from contracts.findings import Finding
-from contracts.rules import files, parsing, schema
+from contracts.rules import documents, files, graph, parsing, references, schema, values
 from contracts.rules.rule import Rule
 from contracts.run_data import RunData
 
 Check = Callable[[RunData], Iterable[Finding]]
 """Looks at a staged run and yields what is wrong; one check may serve several rules."""
 
-RULES: dict[str, Rule] = {rule.code: rule for rule in (*files.RULES, *parsing.RULES, *schema.RULES)}
+_FAMILIES = (files, values, references, graph, documents)
 
-CHECKS: tuple[Check, ...] = ()
+RULES: dict[str, Rule] = {
+    rule.code: rule
+    for family in (files, parsing, schema, values, references, graph, documents)
+    for rule in family.RULES
+}
+"""Every rule by its code, in the order of the catalogue."""
+
+CHECKS: tuple[Check, ...] = tuple(check for family in _FAMILIES for check in family.CHECKS)
+"""Every check. What parses and fits the schemas is found while staging and by pandera."""

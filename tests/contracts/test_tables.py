@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from contracts.columns import ColumnType, Table, integer, json_text, key, number, text
-from contracts.ddl import LOADED_AT, POSTGRES_TYPES, duckdb_ddl, postgres_ddl
 from contracts.dbt_sources import SOURCES_FILE, render_sources
+from contracts.ddl import LOADED_AT, POSTGRES_TYPES, duckdb_ddl, postgres_ddl
 from contracts.schemas import polars_schema, validate
 from contracts.tables import RAW_TABLES
 from tests.support.compass import compass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ FACILITY_AGGREGATE = f"results/nodes/{METRIC}__medicareId__aggregate_time_period
 FACILITY_MONTHLY = f"results/nodes/{METRIC}__medicareId__dischargeMonth.jsonl"
 FACETED_AGGREGATE = f"results/nodes/{METRIC}__medicareId_vizientServiceLine__aggregate_time_period.jsonl"
 CLASSIFICATIONS = "analysis/classification/classifications.jsonl"
+NODE_YAML = "nodes/losIndex/base/facility_base/losIndex__medicareId__aggregate_time_period.yaml"
 SUMMARY = "analysis/classification/classification_summary.csv"
 
 Json = dict[str, Any]
@@ -129,3 +131,38 @@ def copy_run(source: Path, folder: Path) -> RunCopy:
     target = folder / source.parent.name / source.name
     shutil.copytree(source, target)
     return RunCopy(target)
+
+
+def put(line: int, relative: str, change: Callable[[bytes], bytes]) -> Callable[[RunCopy], None]:
+    """Change the raw bytes of one line."""
+
+    def apply(run: RunCopy) -> None:
+        def edit(lines: list[bytes]) -> list[bytes]:
+            before = lines[line - 1]
+            lines[line - 1] = change(before)
+            assert lines[line - 1] != before, "the line did not change"
+            return lines
+
+        run.edit_lines(relative, edit)
+
+    return apply
+
+
+def swap(pattern: bytes, new: bytes) -> Callable[[bytes], bytes]:
+    """Replace the first match of a regular expression."""
+    return lambda line: re.sub(pattern, lambda match: match.expand(new), line, count=1)
+
+
+def cut(line: bytes) -> bytes:
+    """The first half of a line, without its end."""
+    return line[: len(line) // 2]
+
+
+def cut_line(line: bytes) -> bytes:
+    """The first half of a line and its end."""
+    return cut(line) + b"\n"
+
+
+def whole(relative: str, content: bytes) -> Callable[[RunCopy], None]:
+    """Put other bytes in the place of a file."""
+    return lambda run: run.write(relative, content)

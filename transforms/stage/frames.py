@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -52,9 +53,12 @@ class FrameBuilder:
         if not self._rows:
             return
         schema: dict[str, Any] = {name: self._schema[name] for name in self._columns}
-        frame = pl.DataFrame(
-            self._rows, schema=schema | dict.fromkeys(self._integers, pl.Float64), orient="row"
-        )
+        schema |= dict.fromkeys(self._integers, pl.Float64)
+        try:
+            frame = pl.DataFrame(self._rows, schema=schema, orient="row")
+        except OverflowError:
+            rows = [tuple(map(_bounded, row)) for row in self._rows]
+            frame = pl.DataFrame(rows, schema=schema, orient="row")
         integers = [self._integer_column(frame, name, constants) for name in self._integers]
         frame = frame.with_columns(integers)
         self._rows.clear()
@@ -102,6 +106,11 @@ class FrameBuilder:
                 actual=str(value)[:40],
             )
         )
+
+
+def _bounded(value: Any) -> Any:
+    """``value``, an integer of more bits than Polars takes replaced by an infinity."""
+    return math.inf if isinstance(value, int) and abs(value) >= INTEGER_LIMIT else value
 
 
 def _complete(

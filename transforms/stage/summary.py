@@ -31,7 +31,7 @@ _BOOLEANS = {"True": True, "False": False, "true": True, "false": False}
 
 
 def stage_classification_summary(source: Source, keys: KeyRing, graph: Graph) -> pl.DataFrame:
-    """Rows of the summary; empty where the run was not classified."""
+    """Rows of the summary that can be read; empty where the run was not classified."""
     builder = FrameBuilder(
         CLASSIFICATION_SUMMARY,
         tuple(name for name in CLASSIFICATION_SUMMARY.column_names if name != "source_file"),
@@ -41,14 +41,13 @@ def stage_classification_summary(source: Source, keys: KeyRing, graph: Graph) ->
     dimensions |= {*DIMENSION_TITLES, FACILITY}
     cells = [(column.name, _READERS[column.type]) for column in _VALUES]
     for line, row in read_rows(source, CLASSIFICATION_SUMMARY_FILE, _REQUIRED):
-        values: list[Any] = []
-        for name, read in cells:
-            text = row[name]
-            value = read(text) if text else None
-            if value is None and text:
-                _bad_cell(source, line, name, text)
-            values.append(value)
-        builder.add((*_identity(row, keys, dimensions), *values, row.get("timestamp") or None, line))
+        values = {name: read(row[name]) if row[name] else None for name, read in cells}
+        wrong = [name for name, value in values.items() if value is None and row[name]]
+        if wrong:
+            _bad_cells(source, line, wrong, row)
+        else:
+            identity = _identity(row, keys, dimensions)
+            builder.add((*identity, *values.values(), row.get("timestamp") or None, line))
     builder.flush(source_file=CLASSIFICATION_SUMMARY_FILE)
     return builder.frame()
 
@@ -67,14 +66,15 @@ def _identity(row: Row, keys: KeyRing, dimensions: set[str]) -> tuple[str, ...]:
     )
 
 
-def _bad_cell(source: Source, line: int, column: str, text: str) -> None:
+def _bad_cells(source: Source, line: int, columns: list[str], row: Row) -> None:
+    verb = "holds" if len(columns) == 1 else "hold"
     source.findings.append(
         INVALID_CSV.finding(
-            f"{column} holds no value of its type",
+            f"{', '.join(columns)} {verb} no value of the column's type",
             file=CLASSIFICATION_SUMMARY_FILE,
             line=line,
-            json_path=f"/{column}",
-            actual=text[:80],
+            json_path=f"/{columns[0]}",
+            actual=row[columns[0]][:80],
         )
     )
 

@@ -65,7 +65,7 @@ _SHARED_FIELDS = (
 def check_nodes(data: RunData) -> Iterator[Finding]:
     """Nodes of graph.json by themselves, and against their YAML definitions."""
     nodes = data.auxiliary["graph_nodes"].to_dicts()
-    if GRAPH in data.broken_files:
+    if not nodes:
         return
     for kind in ("nodes", "edges"):
         ids = Counter(text_at(item, "id") for item in objects_at(data.document(GRAPH), kind))
@@ -82,7 +82,7 @@ def check_nodes(data: RunData) -> Iterator[Finding]:
 def check_terms(data: RunData) -> Iterator[Finding]:
     """Terms of node definitions (else of graph nodes) against the metadata bundle."""
     bundle = data.document(METADATA_BUNDLE)
-    if not bundle or GRAPH in data.broken_files:
+    if not bundle or data.auxiliary["graph_nodes"].is_empty():
         return
     known = {
         "metric_id": {text_at(item, "metric_id") for item in objects_at(bundle, "metrics")},

@@ -244,10 +244,14 @@ def check_trend_entities(data: RunData) -> list[Finding]:
         )
         .select("source_node_id", "target_node_id")
     )
+    nodes = data.auxiliary["graph_nodes"]
+    dimensions = dict(zip(nodes["canonical_node_id"], nodes["dimensions"], strict=True))
     broken = data.broken_files
     keys = ["facility_id", "entity_dimensions_hash"]
     found: list[Finding] = []
     for source, target in edges.iter_rows():
+        if dimensions.get(source) != dimensions.get(target):
+            continue
         left = entities.filter(pl.col("canonical_node_id") == source)
         right = entities.filter(pl.col("canonical_node_id") == target)
         if broken & {left["source_file"][0], right["source_file"][0]}:

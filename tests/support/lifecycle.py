@@ -1,0 +1,192 @@
+"""Runs and databases to take through the lifecycle, and what of a database must stay the same."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy.engine import make_url
+
+from tests.support.compass import compass, environment
+from tests.support.manifests import connected, until
+from tests.support.run_copies import CLASSIFICATIONS, Json, RunCopy
+from transforms.database import plain_dsn
+from transforms.synth import generate_run
+
+GRAPH = "synthetic"
+A, B = f"{GRAPH}/20260301070000", f"{GRAPH}/20260401070000"
+
+_WAITING = """
+select exists (
+    select from pg_locks l
+    join pg_database d on d.oid = l.database
+    where d.datname = current_database() and not l.granted and l.locktype = 'relation'
+)
+"""
+
+# What people and publishes leave behind, without the times that no test can know.
+_SNAPSHOT = {
+    "runs": "select run_key, state from public.runs order by run_key",
+    "signals": """
+        select (to_jsonb(s) - 'created_at' - 'updated_at' - 'detected_at')::text
+        from public.signals s order by s.id
+    """,
+    "assignments": "select to_jsonb(a)::text from public.assignments a order by a.id",
+    "events": """
+        select e.event_type, e.signal_id::text, e.payload::text
+        from public.activity_events e order by 1, 2, 3
+    """,
+    "marts": """
+        select (to_jsonb(f) - 'loaded_at')::text
+        from public_marts.fct_signals f join public.runs r using (run_key)
+        where r.state = 'published' order by f.run_key, f.entity_key
+    """,
+    "contributions": """
+        select (to_jsonb(f) - 'loaded_at')::text as row
+        from public_marts.fct_contributions f join public.runs r using (run_key)
+        where r.state = 'published' order by 1
+    """,
+}
+
+Snapshot = dict[str, list[tuple[Any, ...]]]
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A database where run A is published and people have worked on it; run B is in its folder.
+
+    Against A, the first signal of B is worse, the second is gone and the third is new.
+    """
+
+    url: str
+    a: RunCopy
+    b: RunCopy
+
+    @property
+    def runs(self) -> dict[str, RunCopy]:
+        """Both runs, by key."""
+        return {A: self.a, B: self.b}
+
+
+def make_baseline(database_url: str, folder: Path) -> Baseline:
+    """Write both runs to ``folder``; bring A to served signals, and assign and edit one of them."""
+    runs = []
+    for run_key, drops in ((A, 3), (B, 2)):
+        path = generate_run(folder, run_id=run_key.split("/")[1], facilities=20)
+        run = RunCopy(path)
+        run.edit_lines(CLASSIFICATIONS, _without(drops))
+        runs.append(run)
+    runs[1].edit_line(CLASSIFICATIONS, 1, _worse)
+    compass("db", "upgrade", database_url=database_url)
+    compass("ingest", str(runs[0].path), "--skip-preflight", database_url=database_url)
+    asyncio.run(_work(database_url))
+    return Baseline(database_url, *runs)
+
+
+def _without(number: int) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda lines: [line for index, line in enumerate(lines, 1) if index != number]
+
+
+def _worse(classification: Json) -> None:
+    classification.update(severity=97, signal_type="critical_trajectory")
+
+
+def orphaned(run: RunCopy) -> RunCopy:
+    """Break ``run`` so that it loads, and a data test fails: a classification of no entity."""
+    run.edit_line(CLASSIFICATIONS, 1, lambda each: each.update(entity_key={"medicareId": "nobody"}))
+    return run
+
+
+async def _work(database_url: str) -> None:
+    async with connected(database_url) as connection:
+        user = await connection.fetchval(
+            "insert into public.users (email, name, hashed_password) values ('a@b.c', 'A', 'x') returning id"
+        )
+        # Also the signal that run B does not have.
+        await connection.execute(
+            "insert into public.assignments (signal_id, assignee_id, status, notes) "
+            "select id, $1, 'in_progress', 'looking at it' from public.signals",
+            user,
+        )
+        await connection.execute(
+            "update public.signals set description = 'ours', description_edited = true, "
+            "why_matters_narrative = 'because' where id in (select id from public.signals order by id limit 5)"
+        )
+
+
+@contextmanager
+def clone(database_url: str) -> Iterator[str]:
+    """DSN of a copy of a database, dropped afterwards."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    source = make_url(database_url)
+    admin = source.set(database="postgres").render_as_string(hide_password=False)
+    _execute(admin, f'create database "{name}" template "{source.database}"')
+    try:
+        yield source.set(database=name).render_as_string(hide_password=False)
+    finally:
+        _execute(admin, f'drop database "{name}" with (force)')
+
+
+def _execute(url: str, statement: str) -> None:
+    async def run() -> None:
+        connection = await asyncpg.connect(plain_dsn(url))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    asyncio.run(run())
+
+
+async def snapshot(database_url: str) -> Snapshot:
+    """Registry, signals, assignments, events and the marts that are served."""
+    async with connected(database_url) as connection:
+        return {
+            name: [tuple(row) for row in await connection.fetch(query)] for name, query in _SNAPSHOT.items()
+        }
+
+
+async def state(database_url: str, run_key: str) -> tuple[str | None, str | None]:
+    """State and error of a run in the registry."""
+    async with connected(database_url) as connection:
+        row = await connection.fetchrow("select state, error from public.runs where run_key = $1", run_key)
+        return (None, None) if row is None else tuple(row)
+
+
+def start(*arguments: str, database_url: str) -> subprocess.Popen[str]:
+    """Start `compass` in the background."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "transforms.cli", *arguments],
+        env=environment(database_url),
+        cwd=_REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@asynccontextmanager
+async def held_up_at(database_url: str, table: str) -> AsyncIterator[Callable[[], Any]]:
+    """Keep everybody from writing to ``table``; readers go on. The result waits for a writer to come."""
+    async with connected(database_url) as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(f"lock table {table} in share mode")
+
+        async def arrived() -> None:
+            await until(database_url, _WAITING, seconds=30)
+
+        try:
+            yield arrived
+        finally:
+            await transaction.rollback()
