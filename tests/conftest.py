@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,7 @@ def shared_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """DSN of a running PostgreSQL: that of DATABASE_URL, or an embedded one for this session."""
     configured = os.environ.get("DATABASE_URL")
     if configured:
@@ -38,7 +39,11 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         return
     from transforms.embedded import EmbeddedPostgres
 
-    with EmbeddedPostgres(tmp_path_factory.mktemp("pg")) as server:
+    # Not below pytest's own folder: that one is long for a socket, and other sessions clear it.
+    with (
+        tempfile.TemporaryDirectory(prefix="compass-pg-") as folder,
+        EmbeddedPostgres(Path(folder)) as server,
+    ):
         yield server.url
 
 
