@@ -17,6 +17,7 @@ from transforms.errors import CompassError, UsageError
 from transforms.preflight import preflight
 from transforms.progress import Progress
 from transforms.run import Run
+from transforms.transpile import check_portable
 
 MARTS = "public_marts"
 
@@ -42,24 +43,27 @@ class Preview:
     """Marts of one run in an in-memory database; close it when done."""
 
     def __init__(self, run: Run, progress: Progress) -> None:
+        manifest = load_verified(PROJECT)
+        translated = check_portable(manifest)
         data, self.report = preflight(run, progress, rules=False)
         if not self.report.ok:
             raise BrokenRun(self.report)
         self.run_key = run.run_key
         self._connection = duckdb.connect()
-        manifest = load_verified(PROJECT)
         with progress.step("Building (duckdb)", len(manifest.nodes)) as advance:
 
             def on_node(event: NodeProgress) -> None:
                 advance(1)
 
             load_frames(self._connection, data)
-            engine = DuckDbEngine(self._connection)
+            engine = DuckDbEngine(self._connection, translated=translated)
             self.build = asyncio.run(engine.build(manifest, on_progress=on_node))
         self.build.raise_for_problems()
-        # Queries come next: they read what is here, and nothing of the machine's files.
+        # Queries come next: they read what is here, no file of the machine and no variable of ours.
         self._connection.execute("set enable_external_access = false")
+        self._connection.execute("set python_enable_replacements = false")
         self._connection.execute(f"set search_path = '{MARTS}'")
+        self._connection.execute("set lock_configuration = true")
 
     def close(self) -> None:
         """Release the database."""
@@ -68,11 +72,13 @@ class Preview:
     def query(self, sql: str) -> pl.DataFrame:
         """Rows of a query of the user's; raises QueryFailed."""
         try:
-            rows = pl.from_arrow(self._connection.execute(sql).to_arrow_table())
-        except duckdb.Error as error:
+            relation = self._connection.sql(sql)
+            if relation is None:
+                raise QueryFailed("it gives no rows")
+            rows: pl.DataFrame = relation.pl()
+            return rows
+        except (duckdb.Error, pl.exceptions.PolarsError) as error:
             raise QueryFailed(str(error)) from error
-        assert isinstance(rows, pl.DataFrame), "a table has columns"
-        return rows
 
     def row_counts(self) -> dict[str, int]:
         """Rows of each mart."""
@@ -89,12 +95,12 @@ class Preview:
             "group by all order by signals desc, signal_type"
         )
 
-    def top_signals(self, limit: int = 10) -> pl.DataFrame:
-        """The most severe signals."""
+    def top_signals(self) -> pl.DataFrame:
+        """The ten most severe signals."""
         return self.query(
             "select simplified_severity as severity, simplified_signal_type as signal_type, metric_id, "
             "facility, group_value, metric_value, benchmark from fct_signals "
-            f"order by severity desc, entity_key limit {int(limit)}"
+            "order by severity desc, entity_key limit 10"
         )
 
     def signals(self) -> pl.DataFrame:
@@ -107,6 +113,6 @@ class Preview:
         files = []
         for name in self.row_counts():
             path = folder / f"{name}.parquet"
-            self.query(f'select * from "{name}"').write_parquet(path)
+            self.query(f'select * from "{name}"').write_parquet(path)  # noqa: S608 - a model's name
             files.append(path)
         return files

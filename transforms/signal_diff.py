@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import polars as pl
+
+from backend.enums import RunState
+from transforms.errors import UsageError
 
 KEY = "entity_key"
 COMPARED = (
@@ -22,6 +26,17 @@ COMPARED = (
 """Columns whose change is worth showing; run ids, places and timelines change every time."""
 LABEL = ("metric_id", "facility", "group_value")
 _SHOWN = 20
+
+
+class NothingPublished(UsageError):
+    """No run of the graph is published, so that there is nothing to compare with."""
+
+    def __init__(self, graph_name: str) -> None:
+        self.graph_name = graph_name
+        super().__init__(
+            f"no run of graph {graph_name} is published in this database",
+            "`compass runs list` shows what it holds; `--diff DIR` compares with a run directory",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +87,26 @@ def compare(before: pl.DataFrame, after: pl.DataFrame) -> SignalDiff:
         for row in both.filter(differs).to_dicts()
     ]
     return SignalDiff(added=added, removed=removed, changed=changed)
+
+
+async def published_signals(
+    connection: asyncpg.Connection, graph_name: str, schema: pl.Schema
+) -> pl.DataFrame:
+    """Rows of fct_signals of the published run of a graph, as ``compare`` takes them.
+
+    ``schema`` is that of the frame to compare with: both engines give the same types. Raises
+    NothingPublished.
+    """
+    run_key = await connection.fetchval(
+        "select run_key from public.runs where graph_name = $1 and state = $2", graph_name, RunState.PUBLISHED
+    )
+    if run_key is None:
+        raise NothingPublished(graph_name)
+    columns = (KEY, *LABEL, *COMPARED)
+    rows = await connection.fetch(
+        f"select {', '.join(columns)} from public_marts.fct_signals where run_key = $1 order by {KEY}",  # noqa: S608
+        run_key,
+    )
+    return pl.DataFrame(
+        [tuple(row) for row in rows], schema={name: schema[name] for name in columns}, orient="row"
+    )

@@ -19,7 +19,6 @@ def parity(
 ) -> None:
     """Build runs with dbt, natively and in DuckDB, and compare every row of every model."""
     import asyncio
-    from dataclasses import asdict
 
     from transforms.cli.output import print_json, print_text, progress_bars
     from transforms.database import database
@@ -32,7 +31,7 @@ def parity(
         runs = [(run, preflight(run, progress, rules=False)[0]) for run in opened]
         comparisons = asyncio.run(check_parity(url, runs, progress, with_dbt=not without_dbt))
     if output is Format.JSON:
-        print_json([asdict(comparison) for comparison in comparisons])
+        print_json([comparison.document() for comparison in comparisons])
     else:
         for comparison in comparisons:
             print_text(comparison.text())

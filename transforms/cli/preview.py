@@ -12,6 +12,8 @@ from transforms.cli.options import Format, OutputFormat, RunDirectory
 if TYPE_CHECKING:
     import polars as pl
 
+_PUBLISHED = "published"
+
 
 def preview(
     run_directory: RunDirectory,
@@ -22,8 +24,11 @@ def preview(
         Path | None, typer.Option(metavar="DIR", help="Write each mart as Parquet into this folder.")
     ] = None,
     diff: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Another run: show signals added, removed and changed since."),
+        str | None,
+        typer.Option(
+            metavar="DIR|published",
+            help="Another run, or the published one: show signals added, removed and changed since.",
+        ),
     ] = None,
     output: OutputFormat = Format.TEXT,
 ) -> None:
@@ -36,7 +41,7 @@ def preview(
     from transforms.signal_diff import compare
 
     run = open_run(run_directory)
-    other = None if diff is None else open_run(diff)
+    other = None if diff is None or diff == _PUBLISHED else open_run(Path(diff))
     with progress_bars() as progress, closing(Preview(run, progress)) as built:
         if export is not None:
             for path in built.export(export):
@@ -44,9 +49,13 @@ def preview(
         if sql is not None:
             _print_rows(built.query(sql), output)
             return
-        if other is not None:
-            with closing(Preview(other, progress)) as earlier:
-                difference = compare(earlier.signals(), built.signals())
+        if diff is not None:
+            signals = built.signals()
+            if other is None:
+                difference = compare(_published(run.graph_name, signals), signals)
+            else:
+                with closing(Preview(other, progress)) as earlier:
+                    difference = compare(earlier.signals(), signals)
             if output is Format.JSON:
                 print_json(difference.document())
             else:
@@ -72,6 +81,20 @@ def preview(
     print_frame(types)
     print_text("")
     print_frame(top)
+
+
+def _published(graph_name: str, like: pl.DataFrame) -> pl.DataFrame:
+    import asyncio
+
+    from transforms.database import connection, database
+    from transforms.signal_diff import published_signals
+
+    async def fetch(url: str) -> pl.DataFrame:
+        async with connection(url) as opened:
+            return await published_signals(opened, graph_name, like.schema)
+
+    with database() as url:
+        return asyncio.run(fetch(url))
 
 
 def _print_rows(rows: pl.DataFrame, output: Format) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 import asyncpg
@@ -11,6 +11,7 @@ import duckdb
 from sqlalchemy.engine import make_url
 
 from backend.enums import RunState
+from contracts.ddl import LOADED_AT, quote_identifier
 from contracts.run_data import RunData
 from transforms.compiled.build import load_verified
 from transforms.compiled.manifest import PROJECT, Manifest
@@ -21,13 +22,24 @@ from transforms.engines.duckdb import DuckDbEngine, load_frames
 from transforms.engines.postgres import PostgresEngine
 from transforms.lifecycle import registry
 from transforms.lifecycle.load import load
-from transforms.parity.compare import Comparison, Row, compare, duckdb_rows, grain, postgres_rows, relations
+from transforms.parity.compare import Comparison, compare
+from transforms.parity.relation import Relation, grain, read_duckdb, read_postgres, relations
 from transforms.progress import Progress
 from transforms.run import Run
 from transforms.schema import upgrade_schema
+from transforms.transpile import check_portable
 
-Tables = dict[str, list[Row]]
-"""Rows of every model and seed, by name."""
+Relations = dict[str, Relation]
+"""What every model and seed came to, by name."""
+
+DECLARED = {
+    ("native", "duckdb"): {LOADED_AT: "the instant of the load, another one in each database"},
+    ("native", "dbt"): {},
+}
+"""Columns that differ between two engines, each with the reason. One that no longer does is an error."""
+
+# Text sorts as docs/operations.md asks of every database, and as in DuckDB, whatever the server's default.
+_BYTE_ORDER = "template template0 encoding 'UTF8' locale_provider libc lc_collate 'C' lc_ctype 'C'"
 
 
 async def check_parity(
@@ -36,57 +48,78 @@ async def check_parity(
     """Compare native, DuckDB and (``with_dbt``) dbt over ``runs``, loaded side by side.
 
     Works in a database of its own on the server of ``database_url``, dropped at the end. Raises
-    BuildFailed when an engine fails, DatabaseUnavailable.
+    NotPortable, BuildFailed when an engine fails, DatabaseUnavailable.
     """
     manifest = load_verified(PROJECT)
+    translated = check_portable(manifest)
+    built = await build_in_postgres(database_url, manifest, runs, progress, with_dbt=with_dbt)
+    native = built.pop("native")
+    others = {"duckdb": await build_in_duckdb(manifest, translated, runs, progress)} | built
+    return [compare_all(manifest, ("native", name), native, other) for name, other in others.items()]
+
+
+def compare_all(
+    manifest: Manifest, engines: tuple[str, str], left: Relations, right: Relations
+) -> Comparison:
+    """Compare what two engines made of every model and seed of ``manifest``."""
+    comparison = Comparison(*engines, declared=DECLARED[engines])
+    for node in relations(manifest):
+        compare(comparison, node, grain(manifest, node), left[node.name], right[node.name])
+    return comparison
+
+
+async def build_in_postgres(
+    database_url: str,
+    manifest: Manifest,
+    runs: Sequence[tuple[Run, RunData]],
+    progress: Progress,
+    *,
+    with_dbt: bool,
+) -> dict[str, Relations]:
+    """What the engines on PostgreSQL make of ``runs``, by engine: native, and dbt when asked for."""
     async with _scratch_database(database_url) as scratch:
         await upgrade_schema(scratch)
         async with connection(scratch) as opened:
             for run, data in runs:
                 await load(opened, run, data, checksum="", progress=progress)
                 await registry.set_state(opened, run.run_key, RunState.BUILDING)
-            native = await _built(opened, PostgresEngine(scratch), manifest, progress)
-            compared = [
-                _compare(manifest, "native", native, "duckdb", await _duckdb(manifest, runs, progress))
-            ]
+            built = {"native": await _built(opened, PostgresEngine(scratch), manifest, progress)}
             if with_dbt:
-                dbt = await _built(opened, DbtEngine(scratch), manifest, progress)
-                compared.append(_compare(manifest, "native", native, "dbt", dbt))
-    return compared
+                built["dbt"] = await _built(opened, DbtEngine(scratch), manifest, progress)
+    return built
 
 
-def _compare(manifest: Manifest, left: str, first: Tables, right: str, second: Tables) -> Comparison:
-    comparison = Comparison(left, right)
-    for node in relations(manifest):
-        compare(comparison, node, grain(manifest, node), first[node.name], second[node.name])
-    return comparison
+async def build_in_duckdb(
+    manifest: Manifest,
+    translated: Mapping[str, str],
+    runs: Sequence[tuple[Run, RunData]],
+    progress: Progress,
+) -> Relations:
+    """What DuckDB makes of ``runs`` with the ``translated`` SQL of ``manifest``."""
+    with duckdb.connect() as memory:
+        for _, data in runs:
+            load_frames(memory, data)
+        engine = DuckDbEngine(memory, translated=translated)
+        with progress.step(f"Building ({engine.name})"):
+            (await engine.build(manifest)).raise_for_problems()
+        return {node.name: read_duckdb(memory, node) for node in relations(manifest)}
 
 
 async def _built(
     opened: asyncpg.Connection, engine: Engine, manifest: Manifest, progress: Progress
-) -> Tables:
+) -> Relations:
     with progress.step(f"Building ({engine.name})"):
         (await engine.build(manifest)).raise_for_problems()
-    return {node.name: await postgres_rows(opened, node) for node in relations(manifest)}
-
-
-async def _duckdb(manifest: Manifest, runs: Sequence[tuple[Run, RunData]], progress: Progress) -> Tables:
-    with duckdb.connect() as memory:
-        for _, data in runs:
-            load_frames(memory, data)
-        engine = DuckDbEngine(memory)
-        with progress.step(f"Building ({engine.name})"):
-            (await engine.build(manifest)).raise_for_problems()
-        return {node.name: duckdb_rows(memory, node) for node in relations(manifest)}
+    return {node.name: await read_postgres(opened, node) for node in relations(manifest)}
 
 
 @asynccontextmanager
 async def _scratch_database(database_url: str) -> AsyncIterator[str]:
     name = f"compass_parity_{uuid.uuid4().hex[:12]}"
     async with connection(database_url) as opened:
-        await opened.execute(f"create database {name}")
+        await opened.execute(f"create database {quote_identifier(name)} {_BYTE_ORDER}")
         try:
             url = make_url(database_url).set(database=name)
             yield url.render_as_string(hide_password=False)
         finally:
-            await opened.execute(f"drop database {name} with (force)")
+            await opened.execute(f"drop database {quote_identifier(name)} with (force)")

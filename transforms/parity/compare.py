@@ -1,59 +1,76 @@
-"""Parity: one SQL, several engines, the same rows. Tables are compared key by key, value by value."""
+"""Parity: one SQL, several engines, the same rows. Relations are compared key by key, value by value."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import asyncpg
-import duckdb
-
-from contracts.ddl import LOADED_AT, quote_identifier
-from transforms.compiled.manifest import Manifest, Node
+from transforms.compiled.manifest import Node
+from transforms.parity.relation import Relation, Row
 
 RELATIVE_TOLERANCE = 1e-9
 """Sums and averages add in another order in each engine; anything more is a difference."""
 
-DECLARED_DIFFERENCES: dict[str, str] = {LOADED_AT: "the instant of the load, another one in each database"}
-"""Columns that may differ, each with the reason."""
-
 _SHOWN = 5
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A value, or a whole row (``column`` is None), that two engines do not agree on."""
+    """Something two engines do not agree on.
+
+    A value of the row ``key``; a whole row, when ``column`` is None; the name or type of a column,
+    when ``key`` is None.
+    """
 
     model: str
-    key: str
+    key: str | None
     column: str | None
     left: object
     right: object
 
     def __str__(self) -> str:
-        """``model key column: left | right``."""
-        place = f"{self.model} [{self.key}]"
-        return f"{place} {self.column or 'row'}: {self.left!r} | {self.right!r}"
+        """``model [key] column: left | right``."""
+        row = "" if self.key is None else f" {self.key}"
+        return f"{self.model}{row} {self.column or 'row'}: {self.left!r} | {self.right!r}"
 
 
 @dataclass(slots=True)
 class Comparison:
-    """How two engines compare over every model: rows per model and what differs."""
+    """How two engines compare over every model: rows per model and what differs.
+
+    ``declared`` maps columns that must differ to the reason; ``seen`` are those that did.
+    """
 
     left: str
     right: str
+    declared: Mapping[str, str] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    @property
+    def closed(self) -> list[str]:
+        """Declared differences that are none any more: their declarations have to go."""
+        return sorted(self.declared.keys() - self.seen)
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differs."""
-        return not self.differences
+        """Whether nothing differs but what is declared, and all of that does."""
+        return not self.differences and not self.closed
+
+    def document(self) -> dict[str, Any]:
+        """The comparison as a JSON document."""
+        return {
+            "left": self.left,
+            "right": self.right,
+            "equal": self.equal,
+            "rows": self.rows,
+            "differences": [asdict(difference) for difference in self.differences],
+            "closed": self.closed,
+        }
 
     def text(self) -> str:
         """A summary line, then the first differences."""
@@ -64,44 +81,23 @@ class Comparison:
         lines.extend(f"  {difference}" for difference in self.differences[:_SHOWN])
         if len(self.differences) > _SHOWN:
             lines.append(f"  and {len(self.differences) - _SHOWN} more")
+        lines.extend(
+            f"  {column} no longer differs ({self.declared[column]}): remove its declaration"
+            for column in self.closed
+        )
         return "\n".join(lines)
 
 
-def relations(manifest: Manifest) -> list[Node]:
-    """Models and seeds, by name: what is compared."""
-    nodes = (node for node in manifest.nodes.values() if node.resource_type in ("model", "seed"))
-    return sorted(nodes, key=lambda node: node.name)
+def compare(comparison: Comparison, node: Node, key: Sequence[str], left: Relation, right: Relation) -> None:
+    """Compare one relation and add what differs to ``comparison``.
 
-
-def grain(manifest: Manifest, node: Node) -> tuple[str, ...]:
-    """Columns that identify a row of ``node``, from its uniqueness tests; all columns without one."""
-    for test in manifest.nodes.values():
-        if test.test is None or test.test.attached_node != node.unique_id:
-            continue
-        if test.test.kind == "unique_combination":
-            return tuple(test.test.arguments["columns"])
-        if test.test.kind == "unique" and test.test.column_name is not None:
-            return (test.test.column_name,)
-    return ()
-
-
-async def postgres_rows(connection: asyncpg.Connection, node: Node) -> list[Row]:
-    """Every row of a relation in PostgreSQL."""
-    return [dict(row) for row in await connection.fetch(f"select * from {_qualified(node)}")]  # noqa: S608
-
-
-def duckdb_rows(connection: duckdb.DuckDBPyConnection, node: Node) -> list[Row]:
-    """Every row of a relation in DuckDB."""
-    cursor = connection.execute(f"select * from {_qualified(node)}")  # noqa: S608
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def compare(
-    comparison: Comparison, node: Node, key: Sequence[str], left: Iterable[Row], right: Iterable[Row]
-) -> None:
-    """Compare the rows of one relation and add what differs to ``comparison``."""
-    first, second = _by_key(left, key), _by_key(right, key)
+    ``key`` names the columns that identify a row; without it rows are compared whole.
+    """
+    _compare_columns(comparison, node, left, right)
+    shared = [column for column in left.columns if column in right.columns]
+    # Without a key the whole row is one, but for what may differ.
+    names = list(key) or [column for column in shared if column not in comparison.declared]
+    first, second = _by_key(left.rows, names), _by_key(right.rows, names)
     comparison.rows[node.name] = len(first)
     for name in sorted(first.keys() | second.keys()):
         mine, other = first.get(name), second.get(name)
@@ -109,29 +105,44 @@ def compare(
             present = ("missing" if mine is None else "present", "missing" if other is None else "present")
             comparison.differences.append(Difference(node.name, name, None, *present))
             continue
-        comparison.differences.extend(
-            Difference(node.name, name, column, mine.get(column), other.get(column))
-            for column in sorted(mine.keys() | other.keys())
-            if column not in DECLARED_DIFFERENCES and not _same(mine.get(column), other.get(column))
-        )
+        for column in shared:
+            if _same(mine[column], other[column]):
+                continue
+            if column in comparison.declared:
+                comparison.seen.add(column)
+            else:
+                difference = Difference(node.name, name, column, mine[column], other[column])
+                comparison.differences.append(difference)
+
+
+def _compare_columns(comparison: Comparison, node: Node, left: Relation, right: Relation) -> None:
+    if list(left.columns) != list(right.columns) and left.columns.keys() == right.columns.keys():
+        order = Difference(node.name, None, "order of columns", [*left.columns], [*right.columns])
+        comparison.differences.append(order)
+    for column in [*left.columns, *(name for name in right.columns if name not in left.columns)]:
+        mine, other = left.columns.get(column, "missing"), right.columns.get(column, "missing")
+        if mine != other:
+            comparison.differences.append(Difference(node.name, None, column, mine, other))
 
 
 def _by_key(rows: Iterable[Row], key: Sequence[str]) -> dict[str, Row]:
-    found: dict[str, Row] = {}
+    """Rows by the text of their key; equal keys are numbered, in an order both engines agree on."""
+    groups: dict[str, list[Row]] = {}
     for row in rows:
-        columns = key or sorted(row)
-        name = json.dumps([row[column] for column in columns], default=str, ensure_ascii=False)
-        if name in found:
-            name = f"{name} again"
-        found[name] = row
+        name = json.dumps([row.get(column) for column in key], default=str, ensure_ascii=False)
+        groups.setdefault(name, []).append(row)
+    found: dict[str, Row] = {}
+    for name, group in groups.items():
+        if len(group) > 1:
+            group.sort(key=lambda row: repr(sorted(row.items())))
+        for number, row in enumerate(group, start=1):
+            found[name if number == 1 else f"{name} #{number}"] = row
     return found
 
 
 def _same(left: object, right: object) -> bool:
     if isinstance(left, float) and isinstance(right, float):
+        if math.isnan(left) or math.isnan(right):
+            return math.isnan(left) and math.isnan(right)
         return math.isclose(left, right, rel_tol=RELATIVE_TOLERANCE, abs_tol=0.0)
     return type(left) is type(right) and left == right
-
-
-def _qualified(node: Node) -> str:
-    return f"{quote_identifier(node.schema)}.{quote_identifier(node.alias)}"

@@ -29,5 +29,6 @@ class NotPortable(CompassError):
             place += f", line {line} of its compiled SQL"
         piece = "" if construct is None else f"`{construct}`: "
         super().__init__(
-            f"{place} is not portable: {piece}{reason}", "keep models inside the SQL subset of docs/architecture.md"
+            f"{place} is not portable: {piece}{reason}",
+            "keep models inside the SQL subset of docs/architecture.md",
         )

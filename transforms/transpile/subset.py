@@ -103,15 +103,19 @@ ALLOWED = STRUCTURE | VALUES | OPERATORS | FUNCTIONS
 
 INTEGERS = frozenset({exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT})
 TEXTS = frozenset({exp.DType.TEXT, exp.DType.VARCHAR})
-TYPES = INTEGERS | TEXTS | {
-    exp.DType.BOOLEAN,
-    exp.DType.DATE,
-    exp.DType.DECIMAL,
-    exp.DType.DOUBLE,
-    exp.DType.INTERVAL,
-    exp.DType.TIMESTAMP,
-    exp.DType.TIMESTAMPTZ,
-}
+TYPES = (
+    INTEGERS
+    | TEXTS
+    | {
+        exp.DType.BOOLEAN,
+        exp.DType.DATE,
+        exp.DType.DECIMAL,
+        exp.DType.DOUBLE,
+        exp.DType.INTERVAL,
+        exp.DType.TIMESTAMP,
+        exp.DType.TIMESTAMPTZ,
+    }
+)
 """Types a model may cast to; the same values fit into them in both engines."""
 
 SAME_TEXT = INTEGERS | TEXTS | {exp.DType.DATE, exp.DType.DECIMAL}

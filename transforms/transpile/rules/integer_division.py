@@ -10,7 +10,12 @@ from transforms.transpile.subset import INTEGERS
 
 def integer_division(expression: exp.Expr) -> exp.Expr:
     """``a / b`` of integers becomes ``a // b``, which truncates towards zero as well, and exactly."""
-    if isinstance(expression, exp.Div) and kind(expression.left) in INTEGERS and kind(expression.right) in INTEGERS:
+    if not isinstance(expression, exp.Div):
+        return expression
+    if kind(expression.left) in INTEGERS and kind(expression.right) in INTEGERS:
         # Both operators bind equally tight, so that parentheses stay where they are.
-        return exp.IntDiv(this=expression.this, expression=expression.expression)
+        division = exp.IntDiv(this=expression.this, expression=expression.expression)
+        # It may be divided again.
+        division.type = expression.type
+        return division
     return expression

@@ -12,4 +12,4 @@ def like_escape(expression: exp.Expr) -> exp.Expr:
     pattern = expression.expression
     if pattern.is_string and "\\" not in pattern.name:
         return expression
-    return exp.Escape(this=expression, expression=exp.Literal.string("\\"))
+    return exp.Escape(this=expression.copy(), expression=exp.Literal.string("\\"))

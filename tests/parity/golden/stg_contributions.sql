@@ -1,0 +1,39 @@
+SELECT
+  contributions.run_key,
+  contributions.run_id,
+  contributions.parent_node_id,
+  contributions.child_node_id,
+  contributions.metric_id,
+  contributions.node_metric_id,
+  contributions.method,
+  contributions.facility_id,
+  contributions.parent_entity,
+  contributions.parent_dimensions_hash,
+  contributions.parent_entity_key,
+  contributions.child_entity,
+  contributions.child_dimensions_hash,
+  contributions.child_entity_key,
+  contributions.child_value,
+  contributions.parent_value,
+  contributions.weight_field,
+  contributions.weight_value,
+  contributions.weight_share,
+  contributions.weighted_child_value,
+  contributions.raw_component,
+  contributions.contribution_value,
+  contributions.excess_over_parent,
+  contributions.parent_statistics,
+  contributions.assumptions,
+  contributions.fallbacks,
+  contributions.missing_inputs,
+  contributions.computed_at,
+  contributions.source_file,
+  contributions.line_number,
+  contributions.loaded_at
+FROM "public"."raw_contributions" AS contributions
+WHERE
+  contributions.run_key IN (
+    SELECT
+      scope.run_key
+    FROM "public_staging"."stg_build_scope" AS scope
+  )

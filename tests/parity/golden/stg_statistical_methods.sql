@@ -1,0 +1,46 @@
+SELECT
+  methods.run_key,
+  methods.run_id,
+  methods.entity_key,
+  methods.canonical_node_id,
+  methods.statistical_method,
+  methods.method_name,
+  methods.suppressed,
+  methods.simple_zscore,
+  methods.robust_zscore,
+  methods.peer_mean,
+  methods.peer_std,
+  methods.peer_count,
+  methods.percentile_rank,
+  methods.mean_simple_zscore,
+  methods.latest_simple_zscore,
+  methods.mean_robust_zscore,
+  methods.latest_robust_zscore,
+  methods.peer_median,
+  methods.peer_mad,
+  methods.observations,
+  methods.periods,
+  methods.latest_period,
+  methods.winsor_applied,
+  methods.slope,
+  methods.slope_weighted,
+  methods.acceleration,
+  methods.end_start_delta,
+  methods.period_count,
+  methods.trend_direction,
+  methods.momentum,
+  methods.slope_percentile,
+  methods.per_period_simple_zscores,
+  methods.per_period_robust_zscores,
+  methods.runtime_status,
+  methods.runtime,
+  methods.source_file,
+  methods.line_number,
+  methods.loaded_at
+FROM "public"."raw_statistical_methods" AS methods
+WHERE
+  methods.run_key IN (
+    SELECT
+      scope.run_key
+    FROM "public_staging"."stg_build_scope" AS scope
+  )
