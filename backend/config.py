@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     DATABASE_STATEMENT_TIMEOUT: float = Field(
         default=30.0, ge=0, description="Seconds until a request's statement is cancelled; 0 = never."
     )
-    DEBUG: bool = Field(default=False, description="Log every SQL statement.")
+    DEBUG: bool = Field(default=False, description="Log every request and every SQL statement.")
     LOG_FORMAT: Literal["auto", "text", "json"] = Field(
         default="auto", description="Form of logs; auto is text on a terminal, json elsewhere."
     )

@@ -92,11 +92,13 @@ async def _fill(engine: AsyncEngine) -> None:
     """Hydrate an empty table. Without it the service still answers, and says in the log what failed."""
     try:
         result = await hydrate_if_empty(engine)
-    except (DomainError, DBAPIError) as error:
-        logger.exception("signals could not be hydrated; the list stays empty", reason=str(error))
-        return
-    if result is not None:
-        logger.info("signals hydrated", **result.as_dict())
+    except DomainError as error:
+        logger.error("signals not hydrated, the list stays empty", reason=error.message, hint=error.hint)
+    except DBAPIError as error:
+        logger.error("signals not hydrated, the list stays empty", exc_info=error)
+    else:
+        if result is not None:
+            logger.info("signals hydrated", **result.as_dict())
 
 
 def _document_problems(app: FastAPI) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -16,13 +17,15 @@ from backend.problems import internal_problem
 REQUEST_ID_HEADER = "X-Request-ID"
 # What a caller sends goes into logs and headers: only what can do no harm there is taken over.
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_QUIET_PATHS = frozenset({"/health", "/ready"})
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
 class RequestContext:
-    """ASGI middleware: names each request, logs it, and turns unforeseen errors into responses."""
+    """ASGI middleware: names each request, logs it, and turns unforeseen errors into responses.
+
+    Requests that end well are logged with DEBUG only.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -53,7 +56,8 @@ class RequestContext:
                     raise
                 await internal_problem(Request(scope))(scope, receive, send_named)
             finally:
-                log = logger.debug if scope["path"] in _QUIET_PATHS else logger.info
+                # Proxies in front log what goes well; DEBUG shows it here too.
+                log = logger.warning if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logger.debug
                 log(
                     "request",
                     method=scope["method"],

@@ -12,6 +12,7 @@ from contracts.columns import Table
 from contracts.ddl import LOADED_AT, postgres_ddl, quote_identifier
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
+from transforms.locks import RAW_TABLE_DDL
 
 SCHEMA = "public"
 CHUNK_ROWS = 16_384
@@ -29,19 +30,31 @@ class RawTableMismatch(RuntimeError):
 
 async def create_raw_tables(connection: asyncpg.Connection) -> None:
     """Create the raw tables that do not exist; raise RawTableMismatch for outdated ones."""
+    present = await _present_columns(connection)
+    if any(table.name not in present for table in RAW_TABLES):
+        # Only then: even "create index if not exists" waits for whoever loads at the moment.
+        async with connection.transaction():
+            # Two sessions that create one table at once can fail over it; they take turns.
+            await connection.execute("select pg_advisory_xact_lock($1::bigint)", RAW_TABLE_DDL)
+            for table in RAW_TABLES:
+                for statement in postgres_ddl(table, SCHEMA):
+                    await connection.execute(statement)
+        present = await _present_columns(connection)
     for table in RAW_TABLES:
-        for statement in postgres_ddl(table, SCHEMA):
-            await connection.execute(statement)
+        missing = [name for name in (*table.column_names, LOADED_AT) if name not in present[table.name]]
+        if missing:
+            raise RawTableMismatch(table.name, missing)
+
+
+async def _present_columns(connection: asyncpg.Connection) -> dict[str, set[str]]:
+    """Columns of each table of the schema."""
     rows = await connection.fetch(
         "select table_name, column_name from information_schema.columns where table_schema = $1", SCHEMA
     )
     present: dict[str, set[str]] = {}
     for row in rows:
         present.setdefault(row["table_name"], set()).add(row["column_name"])
-    for table in RAW_TABLES:
-        missing = [name for name in (*table.column_names, LOADED_AT) if name not in present[table.name]]
-        if missing:
-            raise RawTableMismatch(table.name, missing)
+    return present
 
 
 async def delete_run(connection: asyncpg.Connection, run_key: str) -> None:

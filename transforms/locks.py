@@ -1,6 +1,6 @@
 """Ids of the PostgreSQL advisory locks that this package takes, in one place so that none clash.
 
-Each is a session lock: it goes when its connection goes, so a killed process leaves none behind.
+Each goes with its connection at the latest, so a killed process leaves none behind.
 """
 
 from __future__ import annotations
@@ -13,3 +13,6 @@ BUILD: Final = 0x51C0_0001
 RUN_CLASS: Final = 0x51C1
 """First half of the two-part lock of one run; the second is the hash of its key. Held from
 before a load to after the publish, so that two commands never work on the same run."""
+
+RAW_TABLE_DDL: Final = 0x51C0_0002
+"""Held, by a transaction, while missing raw tables are created."""

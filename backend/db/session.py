@@ -15,7 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from backend.config import Settings, with_driver, without_driver
 from backend.errors import DatabaseUnavailable, DomainError, StatementTimeout
 
-CONNECT_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, PoolTimeout)
+CONNECT_ERRORS = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    DBAPIError,
+    TimeoutError,
+    PoolTimeout,
+)
 """What is raised when there is no server, or it lets nobody in."""
 
 _CONNECT_SECONDS = 10.0
@@ -109,6 +116,8 @@ def as_domain_error(error: DBAPIError) -> DomainError | None:
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, DBAPIError):
+        return str(error.orig)
     if isinstance(error, asyncpg.PostgresError):
         return str(error)
     if isinstance(error, PoolTimeout):

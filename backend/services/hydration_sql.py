@@ -9,15 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-
-def _finite(column: str) -> str:
-    """SQL: ``column`` of the mart, null where JSON could not hold it."""
-    return f"nullif(nullif(nullif(m.{column}, 'NaN'), 'Infinity'), '-Infinity')"
-
-
-def _json(column: str) -> str:
-    """SQL: a text column of the mart as jsonb; JSON's null is no value."""
-    return f"nullif(cast(m.{column} as jsonb), 'null'::jsonb)"
+from backend.services.hydration_columns import ANALYTIC, INSERTED, SOURCE, finite
 
 
 def _pairs(signals: str) -> str:
@@ -64,117 +56,7 @@ _SAME_PLACE_AND_METRIC: Final = " and ".join(
     for name, expression in {**_RELATED_KEYS, "metric_id": "s.metric_id"}.items()
 )
 
-# Column of `signals` -> expression over a row `m` of fct_signals and `n` of its node's edges.
-_IDENTITY: Final = {
-    "id": "cast(m.entity_key as uuid)",
-    "entity_key": "m.entity_key",
-    "graph_name": "m.graph_name",
-    "canonical_node_id": "m.canonical_node_id",
-    "metric_id": "m.metric_id",
-    "facility_id": "m.facility_id",
-    "entity_dimensions_hash": "m.entity_dimensions_hash",
-}
-
-_DETAILS: Final = {
-    **{
-        name: _finite(name)
-        for name in (
-            "simple_zscore",
-            "robust_zscore",
-            "latest_simple_zscore",
-            "mean_simple_zscore",
-            "latest_robust_zscore",
-            "mean_robust_zscore",
-            "slope",
-            "slope_percentile",
-            "acceleration",
-            "percentile_rank",
-            "peer_mean",
-            "peer_std",
-            "global_metric_mean",
-            "global_metric_std",
-            "coefficient_of_variation",
-        )
-    },
-    **{
-        name: f"m.{name}"
-        for name in (
-            "simple_zscore_anomaly",
-            "robust_zscore_anomaly",
-            "latest_simple_zscore_anomaly",
-            "mean_simple_zscore_anomaly",
-            "latest_robust_zscore_anomaly",
-            "mean_robust_zscore_anomaly",
-            "slope_anomaly",
-            "trend_direction",
-            "momentum",
-            "monthly_z_score_method",
-            "magnitude_tier",
-            "trajectory_tier",
-            "consistency_tier",
-            "simplified_signal_type",
-            "simplified_severity",
-            "simplified_reasoning",
-            "peer_count",
-            "encounters",
-            "classified_period_count",
-            "source_file",
-            "line_number",
-        )
-    },
-    **{
-        name: _json(name)
-        for name in (
-            "monthly_z_scores",
-            "simplified_inputs",
-            "simplified_indicators",
-            "simplified_severity_calculation",
-        )
-    },
-    "simplified_severity_range": (
-        "case when m.simplified_severity_min is not null and m.simplified_severity_max is not null"
-        " then jsonb_build_array(m.simplified_severity_min, m.simplified_severity_max) end"
-    ),
-}
-
-_ANALYTIC: Final = {
-    "run_key": "m.run_key",
-    "run_id": "m.run_id",
-    "domain": "m.domain",
-    "facility": "m.facility",
-    "system_name": "m.system_name",
-    "service_line": "m.service_line",
-    "sub_service_line": "m.sub_service_line",
-    "metric_value": "m.metric_value",
-    "peer_mean": _finite("benchmark"),
-    "peer_std": _finite("peer_std"),
-    "percentile_rank": _finite("percentile_rank"),
-    "encounters": "m.encounters",
-    "temporal_node_id": "m.temporal_node_id",
-    "entity_dimensions": _json("entity_dimensions"),
-    "groupby_label": "m.groupby_label",
-    "group_value": "m.group_value",
-    "metric_trend_timeline": "m.metric_trend_timeline",
-    "trend_direction": "m.trend_direction",
-    "simplified_signal_type": "m.simplified_signal_type",
-    "simplified_severity": "m.simplified_severity",
-    "metadata": "m.metadata",
-    "metadata_per_period": "m.metadata_per_period",
-    "peer_percentile_trends": "m.peer_percentile_trends",
-    "technical_details": "jsonb_build_object("
-    + ", ".join(f"'{name}', {expression}" for name, expression in _DETAILS.items())
-    + ")",
-    "edge_types": "coalesce(n.edge_types, '{}')",
-    "parent_node_ids": "coalesce(n.parent_node_ids, '{}')",
-}
-
-# `description` is analytic until somebody edits it.
-_SOURCE: Final = {**_IDENTITY, **_ANALYTIC, "description": "m.description"}
-
-# New signals start with the relations that the run alone gives them, so that few are written twice.
-_INSERTED: Final = (*_SOURCE, "has_children", "has_parent", "related_signal_count")
-
-_HAS_VALUE = f"{_finite('metric_value')} is not null"
+_HAS_VALUE = f"{finite('metric_value')} is not null"
 _IN_SCOPE = (
     "m.run_key = :run_key"
     " and (cast(:facility_ids as text[]) is null or m.facility_id = any(cast(:facility_ids as text[])))"
@@ -235,7 +117,7 @@ rows as (
     limit cast(:row_limit as bigint)
 ),
 source as materialized (
-    select {", ".join(f"{expression} as {column}" for column, expression in _SOURCE.items())}
+    select {", ".join(f"{expression} as {column}" for column, expression in SOURCE.items())}
     from rows as m
     left join nodes as n on n.node_id = m.canonical_node_id
 ),
@@ -246,30 +128,29 @@ complete as (
         s.*,
         s.id in (select pairs.parent_id from pairs) as has_children,
         s.id in (select pairs.child_id from pairs) as has_parent,
-        related.others as related_signal_count
+        coalesce(related.others, 0) as related_signal_count
     from source as s
-    inner join related on {_SAME_PLACE_AND_METRIC}
+    left join related on {_SAME_PLACE_AND_METRIC}
 )
 merge into public.signals as s
 using complete as h on h.id = s.id
 when matched and (
     not s.active
     or (not s.description_edited and s.description <> h.description)
-    or ({", ".join(f"s.{column}" for column in _ANALYTIC)})
-       is distinct from ({", ".join(f"h.{column}" for column in _ANALYTIC)})
+    or ({", ".join(f"s.{column}" for column in ANALYTIC)})
+       is distinct from ({", ".join(f"h.{column}" for column in ANALYTIC)})
 ) then update set
-    {", ".join(f"{column} = h.{column}" for column in _ANALYTIC)},
+    {", ".join(f"{column} = h.{column}" for column in ANALYTIC)},
     active = true,
     description = case when s.description_edited then s.description else h.description end
 when not matched then
-    insert ({", ".join(_INSERTED)}) values ({", ".join(f"h.{column}" for column in _INSERTED)})
+    insert ({", ".join(INSERTED)}) values ({", ".join(f"h.{column}" for column in INSERTED)})
 """  # noqa: S608
 
 COUNT_UPDATED: Final = """
-select count(*)
+select count(*) as known, count(*) filter (where s.ctid <> b.version) as updated
 from public.signals as s
 inner join signals_before as b on b.id = s.id
-where s.ctid <> b.version
 """
 
 

@@ -150,13 +150,16 @@ async def _copy(
     rows, usable = counted["rows"], counted["usable"]
     await run(sql.REMEMBER)
     await run(sql.MERGE, row_limit=limit)
-    updated = (await run(sql.COUNT_UPDATED)).scalar_one()
+    before = (await run(sql.COUNT_UPDATED)).mappings().one()
+    known, updated = before["known"], before["updated"]
     created = (await run(sql.ANNOUNCE_NEW)).scalar_one()
     await run(sql.ANNOUNCE_MOVED)
     deactivated = 0 if limit is not None else (await run(sql.DEACTIVATE_ABSENT)).scalar_one()
     await run(sql.FORGET)
-    if created or updated or deactivated:
+    # In a graph that had no signals, those inserted know their parents and children already.
+    if known and (created or updated or deactivated):
         await run(sql.UPDATE_HIERARCHY)
+    if created or updated or deactivated:
         await run(sql.UPDATE_RELATED)
     taken = usable if limit is None else min(limit, usable)
     skipped = rows - usable

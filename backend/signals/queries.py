@@ -6,77 +6,22 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, select, true
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import aliased
 
 from backend.db.models import Assignment
 from backend.db.models import Signal as Row
 from backend.enums import AssignmentStatus
+from backend.schemas.signals import Signal, SignalSummary
 from backend.signals.filters import SignalQuery, ordering, sort_column_name
 
 RELATED_LIMIT = 10
 
 Rows = Select[*tuple[Any, ...]]
 
-# What a signal is rendered from.
-_COLUMNS: tuple[InstrumentedAttribute[object], ...] = tuple(
-    getattr(Row, name)
-    for name in (
-        "id",
-        "canonical_node_id",
-        "graph_name",
-        "run_id",
-        "active",
-        "metric_id",
-        "domain",
-        "facility",
-        "facility_id",
-        "system_name",
-        "service_line",
-        "sub_service_line",
-        "description",
-        "metric_value",
-        "peer_mean",
-        "peer_std",
-        "percentile_rank",
-        "encounters",
-        "detected_at",
-        "created_at",
-        "simplified_signal_type",
-        "simplified_severity",
-        "temporal_node_id",
-        "has_children",
-        "has_parent",
-        "edge_types",
-        "related_signal_count",
-        "entity_dimensions",
-        "groupby_label",
-        "group_value",
-        "metric_trend_timeline",
-        "trend_direction",
-        "annual_excess_cost",
-        "excess_los_days",
-        "capacity_impact_bed_days",
-        "expected_metric_value",
-        "why_matters_narrative",
-        "entity_metadata",
-        "metadata_per_period",
-        "peer_percentile_trends",
-    )
-)
+# What a signal is rendered from: the columns that the API shows under their own names.
+_COLUMNS = tuple(column for column in Row.__table__.c if column.name in Signal.model_fields)
 
-_SUMMARY = (
-    Row.id,
-    Row.canonical_node_id,
-    Row.description,
-    Row.domain,
-    Row.facility,
-    Row.service_line,
-    Row.sub_service_line,
-    Row.metric_value,
-    Row.groupby_label,
-    Row.group_value,
-    Row.simplified_signal_type,
-)
+_SUMMARY = (Row.id, *(column for column in _COLUMNS if column.name in SignalSummary.model_fields))
 
 _STATUS = func.coalesce(Assignment.status, AssignmentStatus.NEW.value).label("workflow_status")
 _MOST_SEVERE_FIRST = (Row.simplified_severity.desc().nulls_last(), Row.id)

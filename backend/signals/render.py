@@ -9,13 +9,6 @@ from sqlalchemy import RowMapping
 
 from backend.signals import stored
 
-_DOCUMENTS = {
-    "entity_dimensions": "entity_dimensions",
-    "metric_trend_timeline": "metric_trend_timeline",
-    "entity_metadata": "metadata",
-    "metadata_per_period": "metadata_per_period",
-    "peer_percentile_trends": "peer_percentile_trends",
-}
 _NOT_SHOWN = ("total_count",)
 
 
@@ -26,8 +19,8 @@ def signal(row: RowMapping, now: datetime | None = None) -> dict[str, Any]:
     for key, value in row.items():
         # Keys of rows are a subclass of str, which JSON serializers refuse.
         name = str(key)
-        if name in _DOCUMENTS:
-            rendered[_DOCUMENTS[name]] = stored.document(_DOCUMENTS[name], value, signal_id)
+        if name in stored.DOCUMENTS:
+            rendered[name] = stored.document(name, value, signal_id)
         elif name not in _NOT_SHOWN:
             rendered[name] = value
     rendered["id"] = signal_id

@@ -16,7 +16,7 @@ from backend.schemas.technical import TechnicalDetails
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
-_DOCUMENTS: Final = (
+DOCUMENTS: Final = (
     "entity_dimensions",
     "metric_trend_timeline",
     "metadata",
@@ -32,7 +32,7 @@ def _adapters(model: type[BaseModel], names: tuple[str, ...] | None = None) -> d
     return {name: TypeAdapter(annotation) for name, annotation in annotations.items()}
 
 
-_OF_SIGNALS: Final = _adapters(Signal, _DOCUMENTS)
+_OF_SIGNALS: Final = _adapters(Signal, DOCUMENTS)
 _OF_DETAILS: Final = _adapters(TechnicalDetails)
 
 

@@ -32,9 +32,9 @@ def canonical(values: dict[str, str]) -> str:
 
 def signal_id(graph: str, metric: str, node: str, facility: str, dimensions: dict[str, str]) -> str:
     """Id a signal of this identity has, as a UUID in lower case."""
-    dimensions_hash = hashlib.md5(canonical(dimensions).encode()).hexdigest()
+    dimensions_hash = hashlib.md5(canonical(dimensions).encode(), usedforsecurity=False).hexdigest()
     identity = json.dumps([graph, metric, node, facility, dimensions_hash], ensure_ascii=False)
-    return str(uuid.UUID(hashlib.md5(identity.encode()).hexdigest()))
+    return str(uuid.UUID(hashlib.md5(identity.encode(), usedforsecurity=False).hexdigest()))
 
 
 def _methods(entity: Json) -> dict[str, Json]:

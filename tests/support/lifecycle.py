@@ -15,10 +15,15 @@ from typing import Any
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from tests.support.compass import compass, environment
+from tests.support.compass import environment
 from tests.support.manifests import connected, until
 from tests.support.run_copies import CLASSIFICATIONS, Json, RunCopy
 from transforms.database import plain_dsn
+from transforms.lifecycle.ingest import IngestResult
+from transforms.lifecycle.ingest import ingest as ingest_run
+from transforms.progress import NoProgress
+from transforms.run import open_run
+from transforms.schema import upgrade_schema
 from transforms.synth import generate_run
 
 GRAPH = "synthetic"
@@ -87,8 +92,8 @@ def make_baseline(database_url: str, folder: Path) -> Baseline:
         run.edit_lines(CLASSIFICATIONS, _without(drops))
         runs.append(run)
     runs[1].edit_line(CLASSIFICATIONS, 1, _worse)
-    compass("db", "upgrade", database_url=database_url)
-    compass("ingest", str(runs[0].path), "--skip-preflight", database_url=database_url)
+    asyncio.run(upgrade_schema(database_url))
+    asyncio.run(ingest(database_url, runs[0]))
     asyncio.run(_work(database_url))
     return Baseline(database_url, *runs)
 
@@ -120,7 +125,8 @@ async def _work(database_url: str) -> None:
         )
         await connection.execute(
             "update public.signals set description = 'ours', description_edited = true, "
-            "why_matters_narrative = 'because' where id in (select id from public.signals order by id limit 5)"
+            "why_matters_narrative = 'because' "
+            "where id in (select id from public.signals order by id limit 5)"
         )
 
 
@@ -146,6 +152,20 @@ def _execute(url: str, statement: str) -> None:
             await connection.close()
 
     asyncio.run(run())
+
+
+async def ingest(
+    database_url: str, run: RunCopy, *, force: bool = False, publish: bool = True
+) -> IngestResult:
+    """Ingest ``run`` in this process."""
+    return await ingest_run(
+        database_url,
+        open_run(run.path),
+        progress=NoProgress(),
+        force=force,
+        skip_preflight=True,
+        publish_after=publish,
+    )
 
 
 async def snapshot(database_url: str) -> Snapshot:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,20 +12,52 @@ import typer
 from transforms.cli.options import Engine, EngineOption, Format, OutputFormat, RunDirectory, RunName
 
 if TYPE_CHECKING:
+    from backend.services.signal_hydrator import HydrationResult
     from transforms.lifecycle.ingest import IngestResult
+    from transforms.lifecycle.lock import OnBusy
+
+_INTERRUPTED = 128 + signal.SIGINT
 
 Force = Annotated[bool, typer.Option("--force", help="Do everything again, even for an unchanged run.")]
 SkipPreflight = Annotated[
     bool, typer.Option("--skip-preflight", help="Check schemas only, not the rules across rows.")
 ]
 
+NoWait = Annotated[
+    bool, typer.Option("--no-wait", help="Fail at once when another command works on the run.")
+]
 
+
+def on_busy(no_wait: bool) -> OnBusy:
+    """What to do about a run that another command works on: wait and say so, or fail."""
+    from transforms.cli.output import note
+    from transforms.lifecycle.lock import refuse
+
+    if no_wait:
+        return refuse
+    return lambda run_key: note(f"another command is working on {run_key}; waiting for it to finish")
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """End with one line and the shell's code for Ctrl-C when the user presses it."""
+    from transforms.cli.output import note
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        note("interrupted; nothing is left half done, see `compass runs list`")
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+@stoppable()
 def ingest(
     run_directory: RunDirectory,
     force: Force = False,
     skip_preflight: SkipPreflight = False,
     no_publish: Annotated[bool, typer.Option("--no-publish", help="Stop after the build.")] = False,
     engine: Engine = EngineOption.NATIVE,
+    no_wait: NoWait = False,
     output: OutputFormat = Format.TEXT,
 ) -> None:
     """Bring a run from its directory to served signals: preflight, load, build, publish."""
@@ -49,6 +84,7 @@ def ingest(
                     skip_preflight=skip_preflight,
                     publish_after=not no_publish,
                     engine=engine.value,
+                    on_busy=on_busy(no_wait),
                 )
             )
         except ContractsBroken as error:
@@ -93,9 +129,11 @@ def ingest_summary(result: IngestResult) -> str:
     return f"{result.run_key}: {rows:,} rows{signals}\n{steps}"
 
 
+@stoppable()
 def load(
     run_directory: RunDirectory,
     skip_preflight: SkipPreflight = False,
+    no_wait: NoWait = False,
     output: OutputFormat = Format.TEXT,
 ) -> None:
     """Check a run and COPY it into the raw tables, replacing an earlier load of it."""
@@ -112,7 +150,11 @@ def load(
     with database() as url, progress_bars() as progress:
         asyncio.run(prepare(url))
         try:
-            result = asyncio.run(load_only(url, run, progress=progress, skip_preflight=skip_preflight))
+            result = asyncio.run(
+                load_only(
+                    url, run, progress=progress, skip_preflight=skip_preflight, on_busy=on_busy(no_wait)
+                )
+            )
         except ContractsBroken as error:
             print_text(as_text(error.report))
             raise
@@ -122,15 +164,17 @@ def load(
         print_text(ingest_summary(result))
 
 
+@stoppable()
 def build(
     engine: Engine = EngineOption.NATIVE,
     run: Annotated[
         list[str] | None,
         typer.Option("--run", metavar="ID", help="Runs to build; default: every loaded run not built yet."),
     ] = None,
+    no_wait: NoWait = False,
     output: OutputFormat = Format.TEXT,
 ) -> None:
-    """Build the marts of loaded runs."""
+    """Build the marts of loaded runs; a published run is published again with them."""
     import asyncio
 
     from transforms.cli.output import print_json, print_text, progress_bars
@@ -140,47 +184,78 @@ def build(
 
     with database() as url, progress_bars() as progress:
         asyncio.run(prepare(url))
-        run_keys, result = asyncio.run(build_named(url, run or [], engine=engine.value, progress=progress))
+        run_keys, builds = asyncio.run(
+            build_named(url, run or [], engine=engine.value, progress=progress, on_busy=on_busy(no_wait))
+        )
+    seconds = sum(each.elapsed for each in builds)
+    nodes = [result for each in builds for result in each.results]
     if output is Format.JSON:
         print_json(
             {
                 "run_keys": run_keys,
                 "engine": engine.value,
-                "seconds": 0.0 if result is None else round(result.elapsed, 3),
-                "nodes": []
-                if result is None
-                else [
+                "seconds": round(seconds, 3),
+                "nodes": [
                     {"name": node.node.name, "status": node.status.value, "seconds": node.execution_time}
-                    for node in result.results
+                    for node in nodes
                 ],
             }
         )
-    elif result is None:
+    elif not builds:
         print_text("nothing to build: no run is loaded and not built yet")
     else:
         names = ", ".join(run_keys)
-        print_text(f"built {names}: {len(result.results)} models, seeds and tests in {result.elapsed:.2f} s")
+        print_text(f"built {names}: {len(nodes)} models, seeds and tests in {seconds:.2f} s")
 
 
-def publish(run: RunName, output: OutputFormat = Format.TEXT) -> None:
+@stoppable()
+def publish(run: RunName, no_wait: NoWait = False, output: OutputFormat = Format.TEXT) -> None:
     """Make a built run the one its graph serves."""
     import asyncio
 
-    from transforms.cli.output import print_json, print_text, progress_bars
+    from transforms.cli.output import progress_bars
     from transforms.database import database
     from transforms.lifecycle.publish import publish_named
     from transforms.schema import prepare
 
     with database() as url, progress_bars() as progress:
         asyncio.run(prepare(url))
-        run_key, hydration = asyncio.run(publish_named(url, run, progress))
-    document = {"run_key": run_key, "signals": hydration.as_dict()}
+        run_key, hydration = asyncio.run(publish_named(url, run, progress, on_busy(no_wait)))
+    _print_published(run_key, hydration, output)
+
+
+@stoppable()
+def rollback(
+    graph: Annotated[
+        str | None, typer.Option("--graph", metavar="NAME", help="Needed when several graphs have runs.")
+    ] = None,
+    no_wait: NoWait = False,
+    output: OutputFormat = Format.TEXT,
+) -> None:
+    """Publish the run again that was published before; doing so twice undoes it."""
+    import asyncio
+
+    from transforms.cli.output import progress_bars
+    from transforms.database import database
+    from transforms.lifecycle.rollback import rollback as roll_back
+    from transforms.schema import prepare
+
+    with database() as url, progress_bars() as progress:
+        asyncio.run(prepare(url))
+        run_key, hydration = asyncio.run(roll_back(url, graph, progress, on_busy(no_wait)))
+    _print_published(run_key, hydration, output)
+
+
+def _print_published(run_key: str, hydration: HydrationResult, output: Format) -> None:
+    from transforms.cli.output import print_json, print_text
+
     if output is Format.JSON:
-        print_json(document)
+        print_json({"run_key": run_key, "signals": hydration.as_dict()})
     else:
         print_text(f"published {run_key}: {hydration.processed:,} signals")
 
 
+@stoppable()
 def hydrate(
     run: Annotated[
         str | None, typer.Option("--run", metavar="ID", help="Default: every published run.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from transforms.cli.options import Format, OutputFormat, RunName
@@ -23,6 +25,7 @@ def list_runs(output: OutputFormat = Format.TEXT) -> None:
     async def fetch(url: str) -> list[registry.RunRecord]:
         await prepare(url)
         async with connection(url) as opened:
+            await registry.fail_interrupted(opened)
             return await registry.list_runs(opened)
 
     with database() as url:
@@ -61,6 +64,7 @@ def show_run(run: RunName, output: OutputFormat = Format.TEXT) -> None:
     async def fetch(url: str) -> registry.RunRecord:
         await prepare(url)
         async with connection(url) as opened:
+            await registry.fail_interrupted(opened)
             return await registry.find_run(opened, run)
 
     with database() as url:
@@ -75,3 +79,57 @@ def show_run(run: RunName, output: OutputFormat = Format.TEXT) -> None:
                 print_text(f"  {key:<28} {item:,}")
         elif value is not None:
             print_text(f"{name + ':':<14} {value}")
+
+
+@app.command("diff")
+def diff_runs(
+    before: Annotated[str, typer.Argument(metavar="A", help="The run to compare with.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The run to compare.")],
+    output: OutputFormat = Format.TEXT,
+) -> None:
+    """Show the signals that run B added, removed and changed against run A."""
+    import asyncio
+
+    from transforms.cli.output import print_json, print_text
+    from transforms.database import database
+    from transforms.lifecycle import diff
+    from transforms.schema import prepare
+
+    with database() as url:
+        asyncio.run(prepare(url))
+        first, second, difference = asyncio.run(diff.diff_runs(url, before, after))
+    if output is Format.JSON:
+        print_json({"before": first, "after": second, **difference.document()})
+    else:
+        print_text(f"{first} -> {second}: {difference.text()}")
+
+
+@app.command("prune")
+def prune_runs(
+    keep: Annotated[int, typer.Option("--keep", min=0, metavar="N", help="Runs to keep besides.")],
+    graph: Annotated[
+        str | None, typer.Option("--graph", metavar="NAME", help="Only runs of this graph.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+    output: OutputFormat = Format.TEXT,
+) -> None:
+    """Delete the rows of old runs: each graph keeps its published run and the N newest others."""
+    import asyncio
+
+    from transforms.cli.output import note, print_json, print_text
+    from transforms.database import database
+    from transforms.lifecycle.prune import prune
+    from transforms.schema import prepare
+
+    with database() as url:
+        asyncio.run(prepare(url))
+        result = asyncio.run(prune(url, keep, graph, dry_run=dry_run))
+    for run_key in result.busy:
+        note(f"left {run_key}: another command is working on it")
+    if output is Format.JSON:
+        print_json({"dry_run": dry_run, "pruned": result.pruned, "busy": result.busy})
+        return
+    for run_key in result.pruned:
+        print_text(f"{'would delete' if dry_run else 'deleted'} {run_key}")
+    if not result.pruned:
+        print_text("nothing to delete")

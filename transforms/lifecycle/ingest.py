@@ -6,21 +6,25 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import asyncpg
 
 from backend.enums import RunState
 from backend.services.signal_hydrator import HydrationResult
 from contracts.findings import Report
+from contracts.run_data import RunData
 from transforms.checksum import run_checksum
+from transforms.copy import create_raw_tables
 from transforms.database import connection as connect_to
 from transforms.engines.base import BuildResult
 from transforms.errors import CompassError
 from transforms.lifecycle import registry
-from transforms.lifecycle.build import EngineName, build
-from transforms.lifecycle.load import load
-from transforms.lifecycle.lock import run_lock
+from transforms.lifecycle.build import EngineName, build, require_native
+from transforms.lifecycle.load import HELD, load, replace_rows
+from transforms.lifecycle.lock import OnBusy, run_lock, wait
 from transforms.lifecycle.publish import publish
+from transforms.lifecycle.rebuild import BUILT, PublishedRunProtected, rebuild
 from transforms.preflight import preflight
 from transforms.progress import Progress
 from transforms.run import Run
@@ -60,10 +64,6 @@ class IngestResult:
         self.durations[step] = round(time.perf_counter() - started, 3)
 
 
-_LOADED = (RunState.LOADED, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
-_BUILT = (RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
-
-
 async def ingest(
     database_url: str,
     run: Run,
@@ -73,32 +73,52 @@ async def ingest(
     skip_preflight: bool = False,
     publish_after: bool = True,
     engine: EngineName = "native",
+    on_busy: OnBusy = wait,
 ) -> IngestResult:
     """Bring ``run`` from its directory to served signals.
 
     A run whose files are unchanged goes on where an earlier ingest stopped, and is left alone
     once published; ``force`` does everything again. ``skip_preflight`` loads in spite of
     findings (schemas are enforced all the same). Raises ContractsBroken, RunBusy, BuildFailed,
-    DatabaseUnavailable.
+    PublishedRunProtected, DatabaseUnavailable.
     """
     result = IngestResult(run.run_key)
-    async with connect_to(database_url) as connection, run_lock(connection, run.run_key):
+    async with connect_to(database_url) as connection, run_lock(connection, run.run_key, on_busy):
+        await registry.fail_interrupted(connection)
         with progress.step("Comparing"), result.timed("checksum"):
             checksum = run_checksum(run.path)
         known = await registry.get_run(connection, run.run_key)
         same = known is not None and known.checksum == checksum and not force
-        if not (same and known is not None and known.state in _LOADED):
-            await _load(connection, run, checksum, result, progress, skip_preflight=skip_preflight)
-            state = RunState.LOADED
+        if known is not None and same and known.state in HELD:
+            result.row_counts = known.row_counts
+            result.unchanged = known.state is RunState.PUBLISHED
+            to_build, to_publish = known.state not in BUILT, publish_after and not result.unchanged
         else:
-            state, result.row_counts = known.state, known.row_counts
-        result.unchanged = state is RunState.PUBLISHED
-        if state not in _BUILT:
+            _require_replaceable(known, engine, publish_after=publish_after)
+            data = _checked(run, result, progress, skip_preflight=skip_preflight)
+            await create_raw_tables(connection)
+            if known is not None and known.state in BUILT and engine == "native":
+                load_rows = partial(_load_rows, run, data, checksum, result, progress)
+                result.build, result.hydration = await rebuild(
+                    connection,
+                    database_url,
+                    known,
+                    progress=progress,
+                    publish=publish_after,
+                    load=load_rows,
+                    timed=result.timed,
+                )
+                to_build = to_publish = False
+            else:
+                with result.timed("load"):
+                    result.row_counts = await load(connection, run, data, checksum, progress)
+                to_build, to_publish = True, publish_after
+        if to_build:
             with result.timed("build"):
                 result.build = await build(
                     connection, database_url, [run.run_key], engine=engine, progress=progress
                 )
-        if publish_after and not result.unchanged:
+        if to_publish:
             with result.timed("publish"):
                 result.hydration = await publish(database_url, run.run_key, progress)
         if not result.unchanged:
@@ -106,30 +126,63 @@ async def ingest(
     return result
 
 
-async def _load(
-    connection: asyncpg.Connection,
+async def load_only(
+    database_url: str,
     run: Run,
-    checksum: str,
-    result: IngestResult,
-    progress: Progress,
     *,
-    skip_preflight: bool,
+    progress: Progress,
+    skip_preflight: bool = False,
+    on_busy: OnBusy = wait,
+) -> IngestResult:
+    """Preflight and load ``run``, without building; an earlier load of it is replaced.
+
+    Raises ContractsBroken, RunBusy, PublishedRunProtected, DatabaseUnavailable.
+    """
+    result = IngestResult(run.run_key)
+    async with connect_to(database_url) as connection, run_lock(connection, run.run_key, on_busy):
+        await registry.fail_interrupted(connection)
+        known = await registry.get_run(connection, run.run_key)
+        if known is not None and known.state is RunState.PUBLISHED:
+            raise PublishedRunProtected(
+                run.run_key, "its rows and its marts change together", "use `compass ingest --force DIR`"
+            )
+        data = _checked(run, result, progress, skip_preflight=skip_preflight)
+        with result.timed("load"):
+            result.row_counts = await load(connection, run, data, run_checksum(run.path), progress)
+        await registry.record_durations(connection, run.run_key, result.durations)
+    return result
+
+
+def _require_replaceable(
+    known: registry.RunRecord | None, engine: EngineName, *, publish_after: bool
 ) -> None:
+    if known is None:
+        return
+    require_native(known, engine)
+    if known.state is RunState.PUBLISHED and not publish_after:
+        raise PublishedRunProtected(
+            known.run_key,
+            "what is built of it is served at once",
+            "leave --no-publish out, or publish another run first",
+        )
+
+
+def _checked(run: Run, result: IngestResult, progress: Progress, *, skip_preflight: bool) -> RunData:
+    """The staged run; raises ContractsBroken."""
     with result.timed("preflight"):
         data, result.report = preflight(run, progress, rules=not skip_preflight)
     if not result.report.ok:
         raise ContractsBroken(result.report)
+    return data
+
+
+async def _load_rows(
+    run: Run,
+    data: RunData,
+    checksum: str,
+    result: IngestResult,
+    progress: Progress,
+    connection: asyncpg.Connection,
+) -> None:
     with result.timed("load"):
-        result.row_counts = await load(connection, run, data, checksum, progress)
-
-
-async def load_only(
-    database_url: str, run: Run, *, progress: Progress, skip_preflight: bool = False
-) -> IngestResult:
-    """Preflight and load ``run``, without building; an earlier load of it is replaced."""
-    result = IngestResult(run.run_key)
-    async with connect_to(database_url) as connection, run_lock(connection, run.run_key):
-        checksum = run_checksum(run.path)
-        await _load(connection, run, checksum, result, progress, skip_preflight=skip_preflight)
-        await registry.record_durations(connection, run.run_key, result.durations)
-    return result
+        result.row_counts = await replace_rows(connection, run, data, checksum, progress)

@@ -14,7 +14,8 @@ from transforms.lifecycle import registry
 from transforms.progress import Progress
 from transforms.run import Run
 
-_KEEPS_ROWS = (RunState.LOADED, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
+HELD = (RunState.LOADED, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
+"""States of a run whose rows in the raw tables are whole."""
 
 
 async def load(
@@ -22,29 +23,41 @@ async def load(
 ) -> dict[str, int]:
     """Replace the rows of ``run`` in the raw tables and record it as loaded.
 
-    Returns rows per table. When anything fails, the rows and the state of an earlier load stay
-    as they were; a run that was never loaded is recorded as failed.
+    Returns rows per table. When anything fails, even by force, the rows and the state of an
+    earlier load stay as they were; a run that was never loaded is recorded as failed.
     """
     before = await registry.get_run(connection, run.run_key)
+    held = before is not None and before.state in HELD
     await create_raw_tables(connection)
-    await registry.begin_load(connection, run, checksum)
+    if not held:
+        await registry.begin_load(connection, run)
     try:
-        total = sum(data.row_counts.values())
-        with progress.step("Loading", total) as advance:
-            async with connection.transaction():
-                if before is not None:
-                    await delete_run(connection, run.run_key)
-                counts = await copy_run(connection, data, lambda table, rows: advance(rows))
-                await registry.record_load(connection, run.run_key, counts)
-                # Part of the load: models planned without these statistics can take minutes.
-                for table in RAW_TABLES:
-                    if counts[table.name]:
-                        await connection.execute(_analyze(table))
-                await registry.set_state(connection, run.run_key, RunState.LOADED)
+        async with connection.transaction():
+            return await replace_rows(connection, run, data, checksum, progress)
     except BaseException as error:
         if not connection.is_closed():
-            await _restore(connection, run, before, error)
+            message = registry.failure("load", error)
+            if held:
+                await registry.record_error(connection, run.run_key, message)
+            else:
+                await registry.set_state(connection, run.run_key, RunState.FAILED, error=message)
         raise
+
+
+async def replace_rows(
+    connection: asyncpg.Connection, run: Run, data: RunData, checksum: str, progress: Progress
+) -> dict[str, int]:
+    """As ``load``, in the caller's transaction and into raw tables that are there."""
+    await registry.begin_load(connection, run, checksum)
+    with progress.step("Loading", sum(data.row_counts.values())) as advance:
+        await delete_run(connection, run.run_key)
+        counts = await copy_run(connection, data, lambda table, rows: advance(rows))
+        await registry.record_load(connection, run.run_key, counts)
+        # Part of the load: models planned without these statistics can take minutes.
+        for table in RAW_TABLES:
+            if counts[table.name]:
+                await connection.execute(_analyze(table))
+    await registry.set_state(connection, run.run_key, RunState.LOADED)
     return counts
 
 
@@ -52,27 +65,3 @@ def _analyze(table: Table) -> str:
     """Statistics of the columns that models join and filter by; long texts only cost time."""
     columns = ", ".join(quote_identifier(column.name) for column in table.columns if not column.nullable)
     return f"analyze {quote_identifier(SCHEMA)}.{quote_identifier(table.name)} ({columns})"
-
-
-async def _restore(
-    connection: asyncpg.Connection,
-    run: Run,
-    before: registry.RunRecord | None,
-    error: BaseException,
-) -> None:
-    """Put the registry back: the transaction that held the new rows is gone."""
-    message = f"load failed: {error}"
-    if before is None or before.state not in _KEEPS_ROWS:
-        await registry.set_state(connection, run.run_key, RunState.FAILED, error=message)
-        return
-    await connection.execute(
-        """
-        update public.runs set state = $2, checksum = $3, source_path = $4, error = $5, updated_at = now()
-        where run_key = $1
-        """,
-        run.run_key,
-        before.state,
-        before.checksum,
-        before.source_path,
-        message,
-    )

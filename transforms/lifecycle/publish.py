@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from backend.db.session import create_engine
 from backend.enums import RunState
 from backend.services.signal_hydrator import HydrationResult
 from backend.services.signal_hydrator import hydrate as hydrate_run
 from backend.services.signal_hydrator import publish as publish_run
 from transforms.database import connection as connect_to
 from transforms.lifecycle import registry
-from transforms.lifecycle.lock import run_lock
+from transforms.lifecycle.lock import OnBusy, run_lock, wait
+from transforms.lifecycle.transaction import transaction
 from transforms.progress import Progress
 
 
 async def publish(database_url: str, run_key: str, progress: Progress) -> HydrationResult:
     """Make ``run_key`` the published run of its graph; readers see the old run or the new one."""
     with progress.step("Publishing"):
-        return await _in_transaction(database_url, lambda connection: publish_run(connection, run_key))
+        async with transaction(database_url) as connection:
+            return await publish_run(connection, run_key)
 
 
-async def publish_named(database_url: str, name: str, progress: Progress) -> tuple[str, HydrationResult]:
-    """Publish the run ``name`` means; raises RunUnknown, RunAmbiguous, RunBusy."""
+async def publish_named(
+    database_url: str, name: str, progress: Progress, on_busy: OnBusy = wait
+) -> tuple[str, HydrationResult]:
+    """Publish the run ``name`` means; raises RunUnknown, RunAmbiguous, RunBusy, RunNotBuilt."""
     async with connect_to(database_url) as connection:
+        await registry.fail_interrupted(connection)
         run_key = (await registry.find_run(connection, name)).run_key
-        async with run_lock(connection, run_key):
+        async with run_lock(connection, run_key, on_busy):
             return run_key, await publish(database_url, run_key, progress)
 
 
@@ -44,20 +44,6 @@ async def hydrate_named(
     hydrated = []
     for run_key in run_keys:
         with progress.step(f"Hydrating {run_key}"):
-            hydrated.append((run_key, await _hydrate(database_url, run_key)))
+            async with transaction(database_url) as connection:
+                hydrated.append((run_key, await hydrate_run(connection, run_key)))
     return hydrated
-
-
-async def _hydrate(database_url: str, run_key: str) -> HydrationResult:
-    return await _in_transaction(database_url, lambda connection: hydrate_run(connection, run_key))
-
-
-async def _in_transaction(
-    database_url: str, work: Callable[[AsyncConnection], Awaitable[HydrationResult]]
-) -> HydrationResult:
-    engine = create_engine(database_url)
-    try:
-        async with engine.begin() as connection:
-            return await work(connection)
-    finally:
-        await engine.dispose()

@@ -11,6 +11,7 @@ import asyncpg
 
 from backend.enums import RunState
 from backend.errors import RunAmbiguous, RunUnknown
+from transforms.lifecycle.lock import run_lock_if_free
 from transforms.run import Run
 
 
@@ -65,8 +66,11 @@ async def find_run(connection: asyncpg.Connection, name: str) -> RunRecord:
     return matches[0]
 
 
-async def begin_load(connection: asyncpg.Connection, run: Run, checksum: str) -> None:
-    """Record that ``run`` is being loaded; what an earlier load recorded is replaced."""
+async def begin_load(connection: asyncpg.Connection, run: Run, checksum: str | None = None) -> None:
+    """Record that ``run`` is being loaded; what an earlier load recorded is replaced.
+
+    ``checksum`` is that of the rows, so it belongs in the transaction that brings them.
+    """
     await connection.execute(
         """
         insert into public.runs (run_key, graph_name, run_id, state, source_path, checksum)
@@ -102,17 +106,69 @@ async def set_state(
     )
 
 
+async def previous_run(connection: asyncpg.Connection, graph_name: str) -> RunRecord | None:
+    """The run of a graph that was published last, of those that no longer are."""
+    row = await connection.fetchrow(
+        f"select {_COLUMNS} from public.runs "  # noqa: S608
+        "where graph_name = $1 and state = $2 order by published_at desc nulls last, run_id desc limit 1",
+        graph_name,
+        RunState.SUPERSEDED,
+    )
+    return None if row is None else _record(row)
+
+
+async def record_error(connection: asyncpg.Connection, run_key: str, error: str) -> None:
+    """Note what went wrong with a run that stays as it was."""
+    await connection.execute(
+        "update public.runs set error = $2, updated_at = now() where run_key = $1", run_key, error
+    )
+
+
+def failure(step: str, error: BaseException) -> str:
+    """What the registry says of a ``step`` that ended with ``error``; Ctrl-C is not an Exception."""
+    if not isinstance(error, Exception):
+        return f"the {step} was interrupted"
+    return f"the {step} failed: {str(error) or type(error).__name__}"
+
+
 async def fail_interrupted_builds(connection: asyncpg.Connection) -> None:
     """Record runs that still count as building as failed; call it while holding the build turn.
 
     Whoever was building them is gone, or it would have the turn.
     """
     await connection.execute(
-        "update public.runs set state = $1, error = 'the build was interrupted', updated_at = now() "
-        "where state = $2",
+        "update public.runs set state = $1, error = $3, updated_at = now() where state = $2",
         RunState.FAILED,
         RunState.BUILDING,
+        _INTERRUPTED[RunState.BUILDING],
     )
+
+
+_INTERRUPTED = {
+    RunState.LOADING: "the load was interrupted",
+    RunState.BUILDING: "the build was interrupted",
+}
+
+
+async def fail_interrupted(connection: asyncpg.Connection) -> None:
+    """Record runs as failed that count as loading or building though no command works on them.
+
+    A command that was killed could not say so itself; its lock went with its connection.
+    """
+    rows = await connection.fetch(
+        "select run_key, state from public.runs where state = any($1::text[])", list(_INTERRUPTED)
+    )
+    for row in rows:
+        async with run_lock_if_free(connection, row["run_key"]) as free:
+            if free:
+                await connection.execute(
+                    "update public.runs set state = $3, error = $4, updated_at = now() "
+                    "where run_key = $1 and state = $2",
+                    row["run_key"],
+                    row["state"],
+                    RunState.FAILED,
+                    _INTERRUPTED[RunState(row["state"])],
+                )
 
 
 async def record_load(connection: asyncpg.Connection, run_key: str, row_counts: dict[str, int]) -> None:

@@ -1,0 +1,66 @@
+"""A migrated database a module, emptied for each test, and clients of the API on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.config import Settings
+from backend.db import migrate
+from backend.db.session import create_engine
+from backend.main import create_app
+from tests.api import marts
+
+
+@pytest.fixture(scope="module")
+def migrated_url(database_url: str) -> str:
+    """DSN of a database at the schema that this version needs."""
+    migrate.upgrade(database_url)
+    return database_url
+
+
+@pytest.fixture
+async def connection(migrated_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the database, whose tables are empty, marts included."""
+    opened = await marts.open_connection(migrated_url)
+    await marts.clear(opened)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def engine(migrated_url: str, connection: asyncpg.Connection) -> AsyncIterator[AsyncEngine]:
+    """An engine on the emptied database."""
+    made = create_engine(migrated_url)
+    yield made
+    await made.dispose()
+
+
+@asynccontextmanager
+async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of ``app`` between its start and its end."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def settings(migrated_url: str) -> Settings:
+    """Settings of an API on the database, those of the environment left aside."""
+    return Settings(_env_file=None, DATABASE_URL=migrated_url)
+
+
+@pytest.fixture
+async def client(settings: Settings, connection: asyncpg.Connection) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the API on the emptied database."""
+    async with running(create_app(settings)) as opened:
+        yield opened
