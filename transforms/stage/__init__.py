@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 
 from contracts.run_data import RunData
@@ -50,7 +52,24 @@ def stage_run(run: Run, on_bytes: Callable[[int], None] = lambda count: None) ->
     What cannot be read becomes a finding and stays out of the frames; optional families that
     the run lacks are empty frames. ``on_bytes`` is called with the size of each file read.
     """
-    source = Source(run, on_bytes=on_bytes)
+    with _no_garbage_collection():
+        return _stage(Source(run, on_bytes=on_bytes))
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Pause collection: millions of live rows make each pass long, and none of them is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _stage(source: Source) -> RunData:
+    run = source.run
     files = walk(source)
     keys = KeyRing(run.graph_name)
     index = read_index(source)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import msgspec
 
@@ -107,14 +105,13 @@ class EntityStager:
         self, header: NodeHeader, reader: LineReader, lines: Iterator[tuple[int, bytes]], source_file: str
     ) -> None:
         """Stage the entity lines that ``lines`` of ``reader`` still holds; bad ones become findings."""
-        with _no_garbage_collection():
-            for number, line in lines:
-                try:
-                    points = self._stage(header, number, _decode_entity(line))
-                except DecodingError as error:
-                    self._source.report(reader.relative, number, line, error)
-                else:
-                    reader.check_keys(number, line, points)
+        for number, line in lines:
+            try:
+                points = self._stage(header, number, _decode_entity(line))
+            except DecodingError as error:
+                self._source.report(reader.relative, number, line, error)
+            else:
+                reader.check_keys(number, line, points)
         self._flush(header, source_file)
 
     def stage_embedded(self, header: NodeHeader, relative: str, entities: list[msgspec.Raw]) -> None:
@@ -273,15 +270,3 @@ def _without_per_period(metadata: bytes, per_period: bytes) -> str | None:
         document.pop("per_period", None)
         stripped = _encode(document)
     return stripped.decode()
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Pause collection: millions of live rows make each pass long, and none of them is garbage."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
