@@ -45,17 +45,24 @@ class PostgresEngine:
     """Builds on the PostgreSQL at ``database_url`` with up to ``connections`` nodes at once.
 
     ``project`` is the dbt project the manifest was compiled from: its sources are compared with the
-    manifest before anything is built, and its seeds are read.
+    manifest before anything is built, and its seeds are read. With ``within`` the build runs on
+    that one connection, in the transaction the caller has open there.
     """
 
     name = "native"
 
     def __init__(
-        self, database_url: str, *, project: Path = PROJECT, connections: int = DEFAULT_CONNECTIONS
+        self,
+        database_url: str,
+        *,
+        project: Path = PROJECT,
+        connections: int = DEFAULT_CONNECTIONS,
+        within: asyncpg.Connection | None = None,
     ) -> None:
         self._database_url = database_url
         self._project = project
         self._connections = connections
+        self._within = within
 
     async def build(
         self,
@@ -98,6 +105,8 @@ class PostgresEngine:
         )
 
     async def _open(self, stack: AsyncExitStack, count: int) -> list[asyncpg.Connection]:
+        if self._within is not None:
+            return [self._within]
         opened = await asyncio.gather(
             *(
                 stack.enter_async_context(connection(self._database_url, BUILD_SETTINGS))

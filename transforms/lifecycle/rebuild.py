@@ -7,7 +7,7 @@ killed before the commit leaves rows, marts, signals and state as they were.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 
 import asyncpg
 from sqlalchemy import func, select
@@ -68,7 +68,7 @@ async def rebuild(
                 await load(inner)
             await registry.set_state(inner, run.run_key, RunState.BUILDING)
             with timed("build"):
-                result = await run_models(_Within(database_url, inner), turn, progress)
+                result = await run_models(PostgresEngine(database_url, within=inner), turn, progress)
             await registry.set_state(inner, run.run_key, RunState.BUILT)
             if not publish:
                 await registry.set_state(inner, run.run_key, run.state)
@@ -91,14 +91,3 @@ async def _alone(database_url: str) -> AsyncIterator[tuple[AsyncConnection, asyn
         inner = (await outer.get_raw_connection()).driver_connection
         assert isinstance(inner, asyncpg.Connection), "the engine's driver is asyncpg"
         yield outer, inner
-
-
-class _Within(PostgresEngine):
-    """The native engine on a connection of the caller's, one node after the other."""
-
-    def __init__(self, database_url: str, connection: asyncpg.Connection) -> None:
-        super().__init__(database_url, connections=1)
-        self._connection = connection
-
-    async def _open(self, stack: AsyncExitStack, count: int) -> list[asyncpg.Connection]:
-        return [self._connection]
