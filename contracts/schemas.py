@@ -5,13 +5,11 @@ Frames are validated eager: on a LazyFrame pandera checks no data at its default
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandera.polars as pa
 import polars as pl
-from pandera.api.polars.types import PolarsData
-from pandera.errors import SchemaErrors
 
 from contracts.columns import Column, ColumnType, Table
 from contracts.findings import Finding
@@ -25,6 +23,10 @@ from contracts.rules.schema import (
     VALUE_NOT_ALLOWED,
     WRONG_TYPE,
 )
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
+    from pandera.api.polars.types import PolarsData
 
 POLARS_TYPES: dict[ColumnType, type[pl.DataType]] = {
     ColumnType.TEXT: pl.String,
@@ -99,9 +101,14 @@ def polars_schema(table: Table) -> dict[str, type[pl.DataType]]:
 @cache
 def pandera_schema(table: Table) -> pa.DataFrameSchema:
     """The pandera schema of ``table``: types, nulls, vocabularies, ranges and the key."""
+    import pandera.polars as pa
+
     columns = {
         column.name: pa.Column(
-            POLARS_TYPES[column.type], checks=_checks(column), nullable=column.nullable, required=True
+            POLARS_TYPES[column.type],
+            checks=[pa.Check(_evaluate(condition), name=name) for name, condition in _conditions(column)],
+            nullable=column.nullable,
+            required=True,
         )
         for column in table.columns
     }
@@ -112,10 +119,12 @@ def validate(table: Table, frame: pl.DataFrame) -> list[Finding]:
     """Findings of ``frame`` against the schema of ``table``, folded per rule and column.
 
     A frame that keeps all conditions is told by one pass over it; only others are worth what
-    pandera costs a column to say which rows fail.
+    pandera costs to import, and a column to say which rows fail.
     """
     if frame.is_empty() or _keeps(table, frame):
         return []
+    from pandera.errors import SchemaErrors
+
     try:
         pandera_schema(table).validate(frame, lazy=True)
     except SchemaErrors as errors:
@@ -141,10 +150,6 @@ def _keeps(table: Table, frame: pl.DataFrame) -> bool:
     return distinct == frame.height and not any(frame.select(broken).row(0))
 
 
-def _checks(column: Column) -> list[pa.Check]:
-    return [_check(name, condition) for name, condition in _conditions(column)]
-
-
 def _conditions(column: Column) -> list[tuple[str, pl.Expr]]:
     """What the non-null values of ``column`` must keep, by name."""
     value = pl.col(column.name)
@@ -164,11 +169,11 @@ def _conditions(column: Column) -> list[tuple[str, pl.Expr]]:
     return conditions
 
 
-def _check(name: str, expression: pl.Expr) -> pa.Check:
+def _evaluate(condition: pl.Expr) -> Callable[[PolarsData], pl.LazyFrame]:
     def evaluate(data: PolarsData) -> pl.LazyFrame:
-        return data.lazyframe.select(expression)
+        return data.lazyframe.select(condition)
 
-    return pa.Check(evaluate, name=name)
+    return evaluate
 
 
 def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Finding]:

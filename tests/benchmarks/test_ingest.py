@@ -24,7 +24,8 @@ pytestmark = pytest.mark.benchmark
 
 FACILITIES = 118
 MANY_METRICS = 10
-WALL_SECONDS = 5.0
+MOST_FLOORS = 12.0
+"""What an ingest may cost in times of decoding the run once; seconds depend on the machine."""
 MEMORY_BYTES = 1 << 30
 REPEATS = 3
 
@@ -89,6 +90,6 @@ def test_one_metric_and_growth(migrated: str, tmp_path: Path) -> None:
         f"ingest, {MANY_METRICS} metrics: {many.seconds:.2f} s = {many.seconds / many_floor:.1f} x decoding "
         f"alone, {many.seconds / one.seconds:.1f} x one metric, {many.peak_bytes / 2**20:.0f} MiB",
     )
-    assert one.seconds < WALL_SECONDS
+    assert one.seconds < MOST_FLOORS * floor
     assert one.peak_bytes < MEMORY_BYTES
     assert many.seconds < MANY_METRICS * one.seconds

@@ -17,7 +17,7 @@ from transforms.errors import CompassError
 from transforms.lifecycle import registry
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
 from transforms.lifecycle.models import run_models
-from transforms.lifecycle.rebuild import BUILT, PublishedRunProtected, rebuild
+from transforms.lifecycle.published import BUILT, PublishedRunProtected
 from transforms.progress import Progress
 
 EngineName = Literal["native", "dbt"]
@@ -120,6 +120,8 @@ async def build_named(
         if others:
             results.append(await build(connection, database_url, others, engine=engine, progress=progress))
         for run in whole:
+            from transforms.lifecycle.rebuild import rebuild
+
             publish = run.state is RunState.PUBLISHED
             result, _ = await rebuild(connection, database_url, run, progress=progress, publish=publish)
             results.append(result)

@@ -9,7 +9,7 @@ from contracts.ddl import quote_identifier
 from transforms.database import connection as connect_to
 from transforms.errors import CompassError, UsageError
 from transforms.lifecycle import registry
-from transforms.lifecycle.rebuild import BUILT
+from transforms.lifecycle.published import BUILT
 from transforms.signal_diff import COMPARED, KEY, LABEL, SignalDiff, compare
 
 _TYPES = {"text": pl.String, "float8": pl.Float64, "int8": pl.Int64}

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import asyncpg
 
 from backend.enums import RunState
-from backend.services.signal_hydrator import HydrationResult
 from contracts.findings import Report
 from contracts.run_data import RunData
 from transforms.checksum import run_checksum
@@ -23,11 +25,17 @@ from transforms.lifecycle import registry
 from transforms.lifecycle.build import EngineName, build, require_native
 from transforms.lifecycle.load import HELD, load, replace_rows
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
-from transforms.lifecycle.publish import publish
-from transforms.lifecycle.rebuild import BUILT, PublishedRunProtected, rebuild
+from transforms.lifecycle.published import BUILT, PublishedRunProtected
 from transforms.preflight import preflight
 from transforms.progress import Progress
 from transforms.run import Run
+
+if TYPE_CHECKING:
+    from backend.services.signal_hydrator import HydrationResult
+
+
+_PUBLISHING = "transforms.lifecycle.publish"
+"""Brings SQLAlchemy, half a second of imports: they are done while PostgreSQL takes the rows."""
 
 
 class ContractsBroken(CompassError):
@@ -98,6 +106,8 @@ async def ingest(
             data = _checked(run, result, progress, skip_preflight=skip_preflight)
             await create_raw_tables(connection)
             if known is not None and known.state in BUILT and engine == "native":
+                from transforms.lifecycle.rebuild import rebuild
+
                 load_rows = partial(_load_rows, run, data, checksum, result, progress)
                 result.build, result.hydration = await rebuild(
                     connection,
@@ -110,8 +120,10 @@ async def ingest(
                 )
                 to_build = to_publish = False
             else:
+                warm_up = asyncio.create_task(asyncio.to_thread(import_module, _PUBLISHING))
                 with result.timed("load"):
                     result.row_counts = await load(connection, run, data, checksum, progress)
+                await warm_up
                 to_build, to_publish = True, publish_after
         if to_build:
             with result.timed("build"):
@@ -119,6 +131,8 @@ async def ingest(
                     connection, database_url, [run.run_key], engine=engine, progress=progress
                 )
         if to_publish:
+            from transforms.lifecycle.publish import publish
+
             with result.timed("publish"):
                 result.hydration = await publish(database_url, run.run_key, progress)
         if not result.unchanged:

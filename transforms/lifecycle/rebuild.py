@@ -20,14 +20,10 @@ from backend.services.signal_hydrator import publish as publish_run
 from transforms.engines.base import BuildResult
 from transforms.engines.postgres import PostgresEngine
 from transforms.engines.turn import build_turn
-from transforms.errors import UsageError
 from transforms.lifecycle import registry
 from transforms.lifecycle.models import run_models
 from transforms.lifecycle.transaction import transaction
 from transforms.progress import Progress
-
-BUILT = (RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
-"""States of a run whose marts are whole."""
 
 Load = Callable[[asyncpg.Connection], Awaitable[None]]
 Timed = Callable[[str], AbstractContextManager[None]]
@@ -37,14 +33,6 @@ Timed = Callable[[str], AbstractContextManager[None]]
 def untimed(step: str) -> AbstractContextManager[None]:
     """Nobody asks how long the step takes."""
     return nullcontext()
-
-
-class PublishedRunProtected(UsageError):
-    """What was asked for would change the rows of a published run under its readers."""
-
-    def __init__(self, run_key: str, reason: str, hint: str) -> None:
-        self.run_key = run_key
-        super().__init__(f"{run_key} is published: {reason}", hint)
 
 
 async def rebuild(
