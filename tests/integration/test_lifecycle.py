@@ -31,7 +31,7 @@ from transforms.lifecycle.diff import RunHasNoMarts, diff_runs
 from transforms.lifecycle.ingest import load_only
 from transforms.lifecycle.prune import GraphUnknown, prune
 from transforms.lifecycle.publish import publish_named
-from transforms.lifecycle.rebuild import PublishedRunProtected
+from transforms.lifecycle.published import PublishedRunProtected
 from transforms.lifecycle.rollback import GraphUnclear, NothingToRollBackTo, rollback
 from transforms.progress import NoProgress
 from transforms.run import open_run

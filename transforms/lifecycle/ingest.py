@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 _PUBLISHING = "transforms.lifecycle.publish"
-"""Brings SQLAlchemy, half a second of imports: they are done while PostgreSQL takes the rows."""
+"""Brings SQLAlchemy, half a second of imports: they are done while PostgreSQL builds."""
 
 
 class ContractsBroken(CompassError):
@@ -120,16 +120,16 @@ async def ingest(
                 )
                 to_build = to_publish = False
             else:
-                warm_up = asyncio.create_task(asyncio.to_thread(import_module, _PUBLISHING))
                 with result.timed("load"):
                     result.row_counts = await load(connection, run, data, checksum, progress)
-                await warm_up
                 to_build, to_publish = True, publish_after
         if to_build:
+            imports = asyncio.create_task(asyncio.to_thread(import_module, _PUBLISHING))
             with result.timed("build"):
                 result.build = await build(
                     connection, database_url, [run.run_key], engine=engine, progress=progress
                 )
+            await imports
         if to_publish:
             from transforms.lifecycle.publish import publish
 
