@@ -76,6 +76,20 @@ class SchemaMismatch(DomainError):
         super().__init__(f"{found}; this version needs {head}", hint)
 
 
+class Forbidden(DomainError):
+    """The caller is known, and the role does not allow this."""
+
+    slug = "forbidden"
+    title = "Not allowed"
+    status = 403
+
+    def __init__(self, name: str, role: str, right: str) -> None:
+        self.name = name
+        self.role = role
+        self.right = right
+        super().__init__(f"{name} ({role}) may not do this: it takes the right to {right}")
+
+
 class SignalNotFound(DomainError):
     """No signal has this id."""
 

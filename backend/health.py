@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from starlette.responses import Response
 
 from backend.db.migrate import status_on
-from backend.db.session import connect
+from backend.db.session import connect, snapshot
 from backend.dependencies import AppSettings, Engine, ReadEngine
 from backend.errors import SchemaMismatch
 from backend.problems import documented
@@ -22,7 +22,7 @@ async def health(settings: AppSettings) -> Response:
 
 async def ready(engine: Engine, read_engine: ReadEngine) -> Response:
     """Whether the database (and its replica) answers with the schema needed; which runs are served."""
-    async with connect(read_engine) as connection:
+    async with snapshot(read_engine) as connection:
         schema = await status_on(connection)
         schema.require()
         runs = await published_runs(connection)

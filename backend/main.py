@@ -7,13 +7,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import health
+from backend.auth.actor import Right
+from backend.auth.dependencies import Require
 from backend.config import Settings, get_settings
 from backend.db.migrate import status_on
 from backend.db.session import connect, create_serving_engine
@@ -43,7 +45,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     health.install(app)
-    api = APIRouter(prefix="/api")
+    api = APIRouter(prefix="/api", dependencies=[Depends(Require(Right.READ))])
     api.include_router(signals_router.router)
     app.include_router(api)
     install_handlers(app)

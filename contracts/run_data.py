@@ -34,6 +34,8 @@ class RunData:
     files: frozenset[str] = frozenset()
     path: str = ""
     """Directory the run was read from, absolute."""
+    derived: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
+    """Frames computed from the others, by name: ``contracts.derived`` keeps what checks share."""
     _documents: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property

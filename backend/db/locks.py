@@ -9,3 +9,6 @@ MIGRATION: Final = 0x51C0_0010
 
 HYDRATION: Final = 0x51C0_0011
 """Transaction lock: whoever publishes or hydrates signals does so alone."""
+
+EVENTS: Final = 0x51C0_0012
+"""Transaction lock: whoever writes events of the feed does so alone; a trigger takes it."""

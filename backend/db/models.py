@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
+    Identity,
     Index,
     Text,
     UniqueConstraint,
@@ -29,7 +30,12 @@ _Json = JSONB(none_as_null=True)
 
 
 class Run(Timestamped, Base):
-    """Registry of runs. ``run_key`` is ``<graph_name>/<run_id>``."""
+    """Registry of runs. ``run_key`` is ``<graph_name>/<run_id>``.
+
+    ``checksum`` is that of the files whose rows are held; ``failed_checksum`` that of files which
+    could not be brought in, so that a watcher leaves them alone. ``preflight`` counts what the
+    check of the files found.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (
@@ -55,6 +61,10 @@ class Run(Timestamped, Base):
     loaded_at: Mapped[datetime | None]
     built_at: Mapped[datetime | None]
     published_at: Mapped[datetime | None]
+    preflight: Mapped[dict[str, Any] | None]
+    loaded_by: Mapped[str | None]
+    published_by: Mapped[str | None]
+    failed_checksum: Mapped[str | None]
 
 
 class User(Identified, Timestamped, Base):
@@ -148,7 +158,7 @@ class Signal(Timestamped, Base):
 
 
 class Assignment(Identified, Timestamped, Base):
-    """Who works on a signal, and how far; at most one a signal."""
+    """Who works on a signal, and how far; at most one a signal. ``version`` grows with every change."""
 
     __tablename__ = "assignments"
     __table_args__ = (
@@ -170,14 +180,21 @@ class Assignment(Identified, Timestamped, Base):
     started_at: Mapped[datetime | None]
     resolved_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
 
 
 class ActivityEvent(Identified, Base):
-    """An entry of the feed; ``user_id`` is null when the system wrote it."""
+    """An entry of the feed; ``user_id`` is null when the system wrote it.
+
+    Positions become visible in ascending order (a trigger lets writers take turns), so that a
+    reader can go on after the last one it has seen. ``read`` is what those without an account
+    share; those with one have ``event_reads``.
+    """
 
     __tablename__ = "activity_events"
     __table_args__ = (
         CheckConstraint(one_of("event_type", EventType), name="event_type"),
+        UniqueConstraint("position"),
         Index(None, "signal_id"),
         Index(None, "user_id"),
         Index(None, "event_type"),
@@ -190,4 +207,51 @@ class ActivityEvent(Identified, Base):
     user_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     payload: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
     read: Mapped[bool] = mapped_column(server_default=false())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+
+
+class EventRead(Base):
+    """A user has seen an event."""
+
+    __tablename__ = "event_reads"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    event_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("activity_events.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    read_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ApiKey(Identified, Base):
+    """A key that a program signs in with as a user. Only a hash is kept; ``prefix`` finds the row."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (UniqueConstraint("prefix"),)
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    prefix: Mapped[str]
+    key_hash: Mapped[str]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DataVersion(Base):
+    """How often data of a scope changed; triggers count, in the transaction that changes it."""
+
+    __tablename__ = "data_versions"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+
+
+class ProjectDocument(Timestamped, Base):
+    """A document of the dbt project, e.g. its compiled manifest, as the API serves it."""
+
+    __tablename__ = "project_documents"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[str]
+    checksum: Mapped[str]

@@ -81,8 +81,20 @@ def create_serving_engine(database_url: str, settings: Settings) -> AsyncEngine:
 
 
 @asynccontextmanager
+async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection that reads one state of the database, however many statements it takes.
+
+    Whoever answers from it never mixes what was before a publish with what came after.
+    Raises DatabaseUnavailable, StatementTimeout.
+    """
+    async with connect(engine) as connection:
+        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        yield connection
+
+
+@asynccontextmanager
 async def connect(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection for reading. Raises DatabaseUnavailable, StatementTimeout."""
+    """A connection, as it is. Raises DatabaseUnavailable, StatementTimeout."""
     try:
         connection = await engine.connect()
     except CONNECT_ERRORS as error:

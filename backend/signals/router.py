@@ -10,8 +10,9 @@ from sqlalchemy import RowMapping, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
+from backend.auth.dependencies import Worker
 from backend.db.models import Signal as Row
-from backend.db.session import begin, connect
+from backend.db.session import begin, snapshot
 from backend.dependencies import Engine, ReadEngine
 from backend.enums import SignalDomain
 from backend.errors import SignalNotFound, TechnicalDetailsMissing
@@ -39,7 +40,7 @@ router = APIRouter(prefix="/signals", tags=["signals"])
 @router.get("", response_model=SignalPage, responses=documented())
 async def list_signals(query: Annotated[SignalQuery, Query()], engine: ReadEngine) -> Response:
     """A page of signals. Pages never overlap: equal sort values are ordered by id."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         rows = (await connection.execute(queries.page(query))).mappings().all()
     return JsonResponse(
         {
@@ -54,7 +55,7 @@ async def list_signals(query: Annotated[SignalQuery, Query()], engine: ReadEngin
 @router.get("/filter-options", response_model=FilterOptions, responses=documented())
 async def filter_options(place: Annotated[PlaceFilters, Query()], engine: ReadEngine) -> Response:
     """Values that filters can take, among the signals of a place."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         rows = (await connection.execute(queries.filter_options(place.place_conditions()))).mappings().all()
     options = {
         name: sorted({row[name] for row in rows if row[name] is not None})
@@ -70,7 +71,7 @@ async def facilities(
     system_name: Annotated[SearchText | None, Query(description="Health system, exactly.")] = None,
 ) -> Response:
     """Names of the facilities that have signals, in order."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         names = (await connection.scalars(queries.facilities(system_name))).all()
     return JsonResponse(sorted(names))
 
@@ -78,12 +79,12 @@ async def facilities(
 @router.get("/{signal_id}", response_model=Signal, responses=documented(SignalNotFound))
 async def get_signal(signal_id: UUID, engine: ReadEngine) -> Response:
     """One signal, also one that is no longer active."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         return JsonResponse(render.signal(await _one(connection, queries.one(signal_id), signal_id)))
 
 
 @router.patch("/{signal_id}", response_model=Signal, responses=documented(SignalNotFound))
-async def update_signal(signal_id: UUID, changes: SignalUpdate, engine: Engine) -> Response:
+async def update_signal(signal_id: UUID, changes: SignalUpdate, engine: Engine, worker: Worker) -> Response:
     """Change the texts of a signal. Keys that are left out change nothing; unknown keys are ignored."""
     values: dict[str, Any] = {name: getattr(changes, name) for name in changes.model_fields_set}
     if "description" in values:
@@ -98,7 +99,7 @@ async def update_signal(signal_id: UUID, changes: SignalUpdate, engine: Engine) 
 @router.get("/{signal_id}/temporal", response_model=SignalTemporal, responses=documented(SignalNotFound))
 async def temporal(signal_id: UUID, engine: ReadEngine) -> Response:
     """How a signal developed over the periods."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         row = await _one(connection, queries.technical(signal_id), signal_id)
     return JsonResponse(render.temporal(row))
 
@@ -110,7 +111,7 @@ async def temporal(signal_id: UUID, engine: ReadEngine) -> Response:
 )
 async def technical_details(signal_id: UUID, engine: ReadEngine) -> Response:
     """The statistics behind a signal: those of this very entity, metric and run."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         row = await _one(connection, queries.technical(signal_id), signal_id)
     details = render.technical_details(row)
     if details is None:
@@ -121,7 +122,7 @@ async def technical_details(signal_id: UUID, engine: ReadEngine) -> Response:
 @router.get("/{signal_id}/related", response_model=list[Signal], responses=documented(SignalNotFound))
 async def related(signal_id: UUID, engine: ReadEngine) -> Response:
     """At most ten signals of the same facility, service line and dimensions on other metrics."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         rows = (await connection.execute(queries.related(signal_id))).mappings().all()
         if not rows:
             await _one(connection, queries.technical(signal_id), signal_id)
@@ -133,7 +134,7 @@ async def children(
     signal_id: UUID, engine: ReadEngine, limit: Annotated[int, Query(ge=1, le=100)] = 50
 ) -> Response:
     """Signals of the same facility and metric that divide this one further, one step down the graph."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         origin = await _one(connection, queries.technical(signal_id), signal_id)
         rows = (await connection.execute(queries.children(signal_id, limit))).mappings().all()
     return JsonResponse(
@@ -151,7 +152,7 @@ async def children(
 @router.get("/{signal_id}/parent", response_model=SignalParent, responses=documented(SignalNotFound))
 async def parent(signal_id: UUID, engine: ReadEngine) -> Response:
     """The signal of the same facility and metric that this one is a part of, one step up the graph."""
-    async with connect(engine) as connection:
+    async with snapshot(engine) as connection:
         origin = await _one(connection, queries.technical(signal_id), signal_id)
         row = (await connection.execute(queries.nearest_parent(signal_id))).mappings().one_or_none()
     return JsonResponse(

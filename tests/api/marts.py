@@ -152,7 +152,7 @@ async def create_marts(connection: asyncpg.Connection) -> None:
 async def clear(connection: asyncpg.Connection) -> None:
     """Empty every table that tests write to."""
     await connection.execute("truncate public.runs, public.users, public.signals cascade")
-    await connection.execute("truncate public.activity_events")
+    await connection.execute("truncate public.activity_events cascade")
     await create_marts(connection)
     await connection.execute("truncate public_marts.fct_signals, public_marts.fct_node_edges")
 

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from starlette.requests import Request
 
 from backend.config import Settings
+from backend.db.revision import HEAD
 from backend.db.session import connect
 from backend.errors import DatabaseUnavailable, SchemaMismatch
 from backend.main import create_app
@@ -44,7 +45,7 @@ async def test_ready_names_schema_and_published_runs(
     assert Readiness.model_validate(body)
     assert body == {
         "status": "ready",
-        "schema_revision": "0001",
+        "schema_revision": HEAD,
         "published_runs": [{"graph_name": "graph", "run_id": "1", "published_at": "2026-01-02T03:04:05Z"}],
     }
 
@@ -59,7 +60,7 @@ async def test_a_schema_that_moved_on_makes_it_unready(
         assert answer.json()["type"].endswith("schema-mismatch")
         assert (await client.get("/health")).status_code == 200
     finally:
-        await connection.execute("update alembic_version set version_num = '0001'")
+        await connection.execute("update alembic_version set version_num = $1", HEAD)
 
 
 async def test_it_does_not_start_without_its_schema(fresh_database_url: str) -> None:

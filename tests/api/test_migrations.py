@@ -62,6 +62,10 @@ async def test_an_empty_database_comes_to_head(fresh_database_url: str) -> None:
         "signals",
         "assignments",
         "activity_events",
+        "event_reads",
+        "api_keys",
+        "data_versions",
+        "project_documents",
     }
     await asyncio.to_thread(migrate.upgrade, fresh_database_url)
     assert await _catalogs(fresh_database_url) == catalogs

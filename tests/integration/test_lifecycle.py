@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -236,8 +237,8 @@ async def test_a_build_that_fails_leaves_the_published_run_serving(
     test = "relationships_in_run_stg_classifications_entity_key"
     assert test in failed.stderr
     shown = compass("runs", "show", B, database_url=database).stdout
-    assert "state:         failed" in shown
-    assert "error:         the build failed: 1 of the models and tests failed" in shown
+    assert "state:           failed" in shown
+    assert "error:           the build failed: 1 of the models and tests failed" in shown
     assert test in shown
     assert await snapshot(database) == {**before, "runs": [(A, "published"), (B, "failed")]}
     with pytest.raises(RunNotBuilt):
@@ -290,6 +291,34 @@ async def test_a_run_whose_load_never_succeeded_is_not_built(database: str, base
     with pytest.raises(RunNotLoaded, match=f"{B} was never loaded"):
         await build_named(database, [B], engine="native", progress=QUIET)
     assert await state(database, B) == ("failed", "the load was interrupted")
+
+
+async def test_the_registry_says_who_did_it_and_what_the_check_found(
+    database: str, baseline: Baseline
+) -> None:
+    path = str(baseline.b.path)
+    compass("ingest", path, "--no-publish", database_url=database, COMPASS_USER="dana")
+    loaded = compass("runs", "show", B, "--format", "json", database_url=database).json()
+    assert (loaded["loaded_by"], loaded["published_by"]) == ("dana", None)
+    report = compass("preflight", path, "--format", "json").json()
+    counted = loaded["preflight"]
+    assert counted["rules_run"] == report["rules_run"] > 0
+    assert (counted["errors"], counted["warnings"]) == (report["errors"], report["warnings"])
+
+    compass("publish", B, database_url=database, COMPASS_USER="kim")
+    shown = compass("runs", "show", B, database_url=database).stdout
+    assert "loaded_by:       dana\n" in shown
+    assert "published_by:    kim\n" in shown
+    assert f"preflight:\n  rules_run                    {counted['rules_run']}\n" in shown
+    # A run that is done again is somebody else's work.
+    compass("ingest", path, "--force", "--skip-preflight", database_url=database, COMPASS_USER="lee")
+    again = compass("runs", "show", B, "--format", "json", database_url=database).json()
+    assert (again["loaded_by"], again["published_by"]) == ("lee", "lee")
+    assert 0 < again["preflight"]["rules_run"] < counted["rules_run"]
+    # Nobody named: the user of the operating system.
+    compass("rollback", database_url=database)
+    served = compass("runs", "show", A, "--format", "json", database_url=database).json()
+    assert served["published_by"] == getpass.getuser()
 
 
 async def test_stopping_before_the_publish_keeps_an_earlier_run_where_it_is(

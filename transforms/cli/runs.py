@@ -52,7 +52,7 @@ def list_runs(output: OutputFormat = Format.TEXT) -> None:
 
 @app.command("show")
 def show_run(run: RunName, output: OutputFormat = Format.TEXT) -> None:
-    """Show one run: state, rows of each raw table, seconds of each step, error."""
+    """Show one run: state, error, rows of each raw table, seconds of each step, findings, and who."""
     import asyncio
     from dataclasses import asdict
 
@@ -78,7 +78,7 @@ def show_run(run: RunName, output: OutputFormat = Format.TEXT) -> None:
             for key, item in value.items():
                 print_text(f"  {key:<28} {item:,}")
         elif value is not None:
-            print_text(f"{name + ':':<14} {value}")
+            print_text(f"{name + ':':<16} {value}")
 
 
 @app.command("diff")

@@ -23,9 +23,9 @@ from transforms.engines.base import BuildResult
 from transforms.errors import CompassError
 from transforms.lifecycle import registry
 from transforms.lifecycle.build import EngineName, build, require_native
-from transforms.lifecycle.load import HELD, load, replace_rows
+from transforms.lifecycle.load import load, replace_rows
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
-from transforms.lifecycle.published import BUILT, PublishedRunProtected
+from transforms.lifecycle.published import BUILT, HELD, PublishedRunProtected
 from transforms.preflight import preflight
 from transforms.progress import Progress
 from transforms.run import Run
@@ -121,7 +121,9 @@ async def ingest(
                 to_build = to_publish = False
             else:
                 with result.timed("load"):
-                    result.row_counts = await load(connection, run, data, checksum, progress)
+                    result.row_counts = await load(
+                        connection, run, data, checksum, progress, report=result.report
+                    )
                 to_build, to_publish = True, publish_after
         if to_build:
             imports = asyncio.create_task(asyncio.to_thread(import_module, _PUBLISHING))
@@ -162,7 +164,9 @@ async def load_only(
             )
         data = _checked(run, result, progress, skip_preflight=skip_preflight)
         with result.timed("load"):
-            result.row_counts = await load(connection, run, data, run_checksum(run.path), progress)
+            result.row_counts = await load(
+                connection, run, data, run_checksum(run.path), progress, report=result.report
+            )
         await registry.record_durations(connection, run.run_key, result.durations)
     return result
 
@@ -199,4 +203,6 @@ async def _load_rows(
     connection: asyncpg.Connection,
 ) -> None:
     with result.timed("load"):
-        result.row_counts = await replace_rows(connection, run, data, checksum, progress)
+        result.row_counts = await replace_rows(
+            connection, run, data, checksum, progress, report=result.report
+        )

@@ -7,24 +7,30 @@ import asyncpg
 from backend.enums import RunState
 from contracts.columns import Table
 from contracts.ddl import quote_identifier
+from contracts.findings import Report
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
 from transforms.copy import SCHEMA, copy_run, create_raw_tables, delete_run
 from transforms.lifecycle import registry
+from transforms.lifecycle.published import HELD
 from transforms.progress import Progress
 from transforms.run import Run
 
-HELD = (RunState.LOADED, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
-"""States of a run whose rows in the raw tables are whole."""
-
 
 async def load(
-    connection: asyncpg.Connection, run: Run, data: RunData, checksum: str, progress: Progress
+    connection: asyncpg.Connection,
+    run: Run,
+    data: RunData,
+    checksum: str,
+    progress: Progress,
+    *,
+    report: Report | None = None,
 ) -> dict[str, int]:
     """Replace the rows of ``run`` in the raw tables and record it as loaded.
 
-    Returns rows per table. When anything fails, even by force, the rows and the state of an
-    earlier load stay as they were; a run that was never loaded is recorded as failed.
+    ``report`` is what a check found in them. Returns rows per table. When anything fails, even by
+    force, the rows and the state of an earlier load stay as they were; a run that was never loaded
+    is recorded as failed.
     """
     before = await registry.get_run(connection, run.run_key)
     held = before is not None and before.state in HELD
@@ -33,7 +39,7 @@ async def load(
         await registry.begin_load(connection, run)
     try:
         async with connection.transaction():
-            return await replace_rows(connection, run, data, checksum, progress)
+            return await replace_rows(connection, run, data, checksum, progress, report=report)
     except BaseException as error:
         if not connection.is_closed():
             message = registry.failure("load", error)
@@ -45,14 +51,20 @@ async def load(
 
 
 async def replace_rows(
-    connection: asyncpg.Connection, run: Run, data: RunData, checksum: str, progress: Progress
+    connection: asyncpg.Connection,
+    run: Run,
+    data: RunData,
+    checksum: str,
+    progress: Progress,
+    *,
+    report: Report | None,
 ) -> dict[str, int]:
     """As ``load``, in the caller's transaction and into raw tables that are there."""
     await registry.begin_load(connection, run, checksum)
     with progress.step("Loading", sum(data.row_counts.values())) as advance:
         await delete_run(connection, run.run_key)
         counts = await copy_run(connection, data, lambda table, rows: advance(rows))
-        await registry.record_load(connection, run.run_key, counts)
+        await registry.record_load(connection, run.run_key, counts, report)
         # Part of the load: models planned without these statistics can take minutes.
         for table in RAW_TABLES:
             if counts[table.name]:

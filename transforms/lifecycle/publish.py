@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from backend.db.models import Run
 from backend.enums import RunState
 from backend.services.signal_hydrator import HydrationResult
 from backend.services.signal_hydrator import hydrate as hydrate_run
@@ -9,6 +13,7 @@ from backend.services.signal_hydrator import publish as publish_run
 from transforms.database import connection as connect_to
 from transforms.lifecycle import registry
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
+from transforms.lifecycle.operator import operator
 from transforms.lifecycle.transaction import transaction
 from transforms.progress import Progress
 
@@ -17,7 +22,14 @@ async def publish(database_url: str, run_key: str, progress: Progress) -> Hydrat
     """Make ``run_key`` the published run of its graph; readers see the old run or the new one."""
     with progress.step("Publishing"):
         async with transaction(database_url) as connection:
-            return await publish_run(connection, run_key)
+            return await publish_within(connection, run_key)
+
+
+async def publish_within(connection: AsyncConnection, run_key: str) -> HydrationResult:
+    """As ``publish``, in the caller's transaction."""
+    result = await publish_run(connection, run_key)
+    await connection.execute(update(Run).where(Run.run_key == run_key).values(published_by=operator()))
+    return result
 
 
 async def publish_named(

@@ -1,9 +1,12 @@
-"""Runs whose marts are whole, and what may not be done to the one that is served."""
+"""Runs that are whole, and what may not be done to the one that is served."""
 
 from __future__ import annotations
 
 from backend.enums import RunState
 from transforms.errors import UsageError
+
+HELD = (RunState.LOADED, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
+"""States of a run whose rows in the raw tables are whole."""
 
 BUILT = (RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
 """States of a run whose marts are whole."""

@@ -16,12 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from backend.db.locks import HYDRATION
 from backend.enums import RunState
 from backend.services.signal_hydrator import HydrationResult
-from backend.services.signal_hydrator import publish as publish_run
 from transforms.engines.base import BuildResult
 from transforms.engines.postgres import PostgresEngine
 from transforms.engines.turn import build_turn
 from transforms.lifecycle import registry
 from transforms.lifecycle.models import run_models
+from transforms.lifecycle.publish import publish_within
 from transforms.lifecycle.transaction import transaction
 from transforms.progress import Progress
 
@@ -62,7 +62,7 @@ async def rebuild(
                 await registry.set_state(inner, run.run_key, run.state)
                 return result, None
             with progress.step("Publishing"), timed("publish"):
-                return result, await publish_run(outer, run.run_key)
+                return result, await publish_within(outer, run.run_key)
     except BaseException as error:
         if not connection.is_closed():
             message = f"{registry.failure('rebuild', error)}\nThe run is kept as it was before"

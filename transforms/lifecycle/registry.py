@@ -11,7 +11,10 @@ import asyncpg
 
 from backend.enums import RunState
 from backend.errors import RunAmbiguous, RunUnknown
+from contracts.findings import Report, Severity
 from transforms.lifecycle.lock import run_lock_if_free
+from transforms.lifecycle.operator import operator
+from transforms.lifecycle.published import HELD
 from transforms.run import Run
 
 
@@ -32,10 +35,15 @@ class RunRecord:
     loaded_at: datetime | None
     built_at: datetime | None
     published_at: datetime | None
+    preflight: dict[str, int]
+    loaded_by: str | None
+    published_by: str | None
+    failed_checksum: str | None
 
 
 _COLUMNS = """run_key, graph_name, run_id, state, checksum, source_path, row_counts, durations,
-    error, created_at, loaded_at, built_at, published_at"""
+    error, created_at, loaded_at, built_at, published_at, preflight, loaded_by, published_by,
+    failed_checksum"""
 
 
 async def list_runs(connection: asyncpg.Connection) -> list[RunRecord]:
@@ -77,7 +85,7 @@ async def begin_load(connection: asyncpg.Connection, run: Run, checksum: str | N
         values ($1, $2, $3, $4, $5, $6)
         on conflict (run_key) do update set
             state = excluded.state, source_path = excluded.source_path,
-            checksum = excluded.checksum, error = null, updated_at = now()
+            checksum = excluded.checksum, error = null, failed_checksum = null, updated_at = now()
         """,
         run.run_key,
         run.graph_name,
@@ -171,11 +179,56 @@ async def fail_interrupted(connection: asyncpg.Connection) -> None:
                 )
 
 
-async def record_load(connection: asyncpg.Connection, run_key: str, row_counts: dict[str, int]) -> None:
-    """Record the rows of each raw table."""
+async def record_load(
+    connection: asyncpg.Connection, run_key: str, row_counts: dict[str, int], report: Report | None
+) -> None:
+    """Record the rows of each raw table, what their check found, and who loads them."""
     await connection.execute(
-        "update public.runs set row_counts = $2::jsonb where run_key = $1", run_key, json.dumps(row_counts)
+        "update public.runs set row_counts = $2::jsonb, preflight = $3::jsonb, loaded_by = $4 "
+        "where run_key = $1",
+        run_key,
+        json.dumps(row_counts),
+        _summary(report),
+        operator(),
     )
+
+
+async def record_refusal(
+    connection: asyncpg.Connection, run: Run, checksum: str, error: str, report: Report | None
+) -> None:
+    """Record that the files of ``run`` could not be brought in, so that nobody tries them again.
+
+    A run that is held stays as it was. The caller holds the run's lock.
+    """
+    await connection.execute(
+        """
+        insert into public.runs as r
+            (run_key, graph_name, run_id, state, source_path, error, failed_checksum, preflight)
+        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb)
+        on conflict (run_key) do update set
+            state = case when r.state = any($9::text[]) then r.state else excluded.state end,
+            preflight = case when r.state = any($9::text[]) then r.preflight
+                else coalesce(excluded.preflight, r.preflight) end,
+            error = excluded.error, failed_checksum = excluded.failed_checksum, updated_at = now()
+        """,
+        run.run_key,
+        run.graph_name,
+        run.run_id,
+        RunState.FAILED,
+        str(run.path),
+        error,
+        checksum,
+        _summary(report),
+        list(HELD),
+    )
+
+
+def _summary(report: Report | None) -> str | None:
+    """What the registry keeps of a check: how many rules ran, and findings by severity."""
+    if report is None:
+        return None
+    counts = {f"{severity}s": report.count(severity) for severity in Severity}
+    return json.dumps({"rules_run": report.rules_run, **counts})
 
 
 async def record_durations(connection: asyncpg.Connection, run_key: str, durations: dict[str, float]) -> None:
@@ -189,6 +242,6 @@ async def record_durations(connection: asyncpg.Connection, run_key: str, duratio
 
 def _record(row: asyncpg.Record) -> RunRecord:
     values: dict[str, Any] = dict(row)
-    for name in ("row_counts", "durations"):
+    for name in ("row_counts", "durations", "preflight"):
         values[name] = json.loads(values[name]) if values[name] else {}
     return RunRecord(**values | {"state": RunState(values["state"])})

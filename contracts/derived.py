@@ -1,0 +1,190 @@
+"""Frames that several rules need and that are computed once a run: nodes, methods, timelines.
+
+A node is ``complete`` when every entity its file announces was read: only then can statistics
+over all peers be computed again. A line that repeats an entity counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+import polars as pl
+
+from contracts.run_data import RunData
+
+AGGREGATE_GRAIN = "aggregate_time_period"
+
+Make = Callable[[RunData], pl.DataFrame]
+
+_POINTS = pl.List(pl.Struct({"period": pl.String, "value": pl.Float64}))
+_NUMBERS = pl.List(pl.Float64)
+_ENTITY = ("entity_key", "canonical_node_id", "facility_id", "entity_dimensions", "entity_dimensions_hash")
+_NODE = ("temporal", "faceted", "complete", "legacy")
+
+
+def derived(make: Make) -> Make:
+    """Keep the frame that ``make`` computes with the run it was computed from."""
+    name = f"{make.__module__}.{make.__qualname__}"
+
+    @wraps(make)
+    def kept(data: RunData) -> pl.DataFrame:
+        if name not in data.derived:
+            data.derived[name] = make(data)
+        return data.derived[name]
+
+    return kept
+
+
+@derived
+def nodes(data: RunData) -> pl.DataFrame:
+    """One row a node with entities: time grain, window, and whether all entities are there."""
+    entities = data.frames["raw_entity_results"]
+    found = entities.group_by("canonical_node_id", maintain_order=True).agg(
+        pl.col("source_file").first(),
+        pl.col("entity_key").n_unique().alias("entity_count"),
+        pl.col("metric_id").first(),
+        faceted=(pl.col("entity_dimensions") != "{}").any(),
+    )
+    headers = data.auxiliary["node_headers"].select(
+        "source_file", announced=pl.coalesce("entity_results_count", "entity_lines")
+    )
+    defined = data.frames["raw_node_results"].select(
+        "canonical_node_id", "time_grain", "start_period", "end_period", "period_count"
+    )
+    suffix = pl.col("canonical_node_id").str.split("__").list.last()
+    broken = sorted(data.broken_files)
+    return (
+        found.join(headers, on="source_file", how="left")
+        .join(defined, on="canonical_node_id", how="left")
+        .with_columns(
+            temporal=pl.coalesce("time_grain", suffix) != AGGREGATE_GRAIN,
+            complete=~pl.col("source_file").is_in(broken)
+            & (pl.col("announced").fill_null(pl.col("entity_count")) == pl.col("entity_count")),
+            legacy=pl.col("source_file").str.ends_with(".json"),
+        )
+    )
+
+
+@derived
+def entities(data: RunData) -> pl.DataFrame:
+    """raw_entity_results without repetitions, with what ``nodes`` says of each node."""
+    frame = data.frames["raw_entity_results"]
+    return frame.unique("entity_key", keep="first", maintain_order=True).join(
+        nodes(data).select("canonical_node_id", *_NODE, "start_period", "end_period", window="period_count"),
+        on="canonical_node_id",
+        how="left",
+        maintain_order="left",
+    )
+
+
+@derived
+def methods(data: RunData) -> pl.DataFrame:
+    """raw_statistical_methods with its entity, its node and ``position`` among the entity's methods.
+
+    Rows of a line that repeats an entity are left out.
+    """
+    own = entities(data).select(*_ENTITY, "line_number", "metric_value", *_NODE)
+    number = pl.int_range(pl.len())
+    begins = pl.struct("entity_key", "line_number").rle_id().diff().fill_null(1) != 0
+    return (
+        data.frames["raw_statistical_methods"]
+        .drop("run_key", "run_id", "canonical_node_id", "runtime", "runtime_status")
+        .with_columns(position=number - pl.when(begins).then(number).forward_fill())
+        .join(own, on=["entity_key", "line_number"], nulls_equal=True, maintain_order="left")
+    )
+
+
+def of_method(data: RunData, *names: str) -> pl.DataFrame:
+    """Rows of ``methods`` that are computed by one of the methods ``names``."""
+    return methods(data).filter(pl.col("method_name").is_in(names))
+
+
+@derived
+def trends(data: RunData) -> pl.DataFrame:
+    """One row a temporal entity: its timeline and per-period z-scores as lists of equal length.
+
+    ``entity`` numbers the rows. ``simple`` and ``robust`` are null where the array is suppressed,
+    missing, or as long as neither the months nor the months that have a value; ``gaps`` tells timelines that lack
+    months of the node's window or values.
+    """
+    point = pl.element().struct
+    timelines = (
+        entities(data)
+        .select(
+            *_ENTITY,
+            *_NODE,
+            "metric_id",
+            "start_period",
+            "end_period",
+            "window",
+            "timeline_length",
+            "observed_count",
+            "missing_count",
+            "coverage_ratio",
+            "source_file",
+            "line_number",
+            "timeline",
+        )
+        .filter(pl.col("timeline").is_not_null())
+        .with_row_index("entity")
+        .with_columns(points=pl.col("timeline").str.json_decode(_POINTS))
+        .with_columns(
+            values=pl.col("points").list.eval(point.field("value")),
+            periods=pl.col("points").list.eval(point.field("period").str.replace("-", "", literal=True)),
+        )
+        .drop("points", "timeline")
+        .with_columns(observed=pl.col("values").list.drop_nulls().list.len())
+    )
+    for name in ("simple", "robust"):
+        scores = (
+            of_method(data, f"trending_{name}_zscore")
+            .filter(~pl.col("suppressed"))
+            .select("entity_key", pl.col(f"per_period_{name}_zscores").alias("written"))
+            .unique("entity_key", keep="first")
+            .with_columns(
+                pl.col("written").str.json_decode(_NUMBERS).alias(name),
+                pl.col("written").is_not_null().alias(f"{name}_written"),
+            )
+            .drop("written")
+        )
+        joined = timelines.join(scores, on="entity_key", how="left", maintain_order="left")
+        timelines = _aligned(joined, name)
+    short = pl.col("timeline_length") < pl.col("window").fill_null(pl.col("timeline_length"))
+    return timelines.with_columns(gaps=short | (pl.col("observed") < pl.col("timeline_length")))
+
+
+def _aligned(timelines: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Scores by month: an array may hold one element a month, or one a month that has a value."""
+    length = pl.col(name).list.len()
+    fits = length == pl.col("timeline_length")
+    compact = ~fits & (length == pl.col("observed"))
+    known = pl.element().is_not_null()
+    if timelines.select(compact.any()).item():
+        places = pl.col("values").list.eval(pl.when(known).then(known.cum_sum() - 1))
+        spread = pl.col(name).list.gather(places, null_on_oob=True)
+        return timelines.with_columns(pl.when(fits).then(name).when(compact).then(spread).alias(name))
+    return timelines.with_columns(pl.when(fits).then(name).alias(name))
+
+
+@derived
+def points(data: RunData) -> pl.DataFrame:
+    """One row a point of a timeline: entity number, node, month, value and both z-scores."""
+    nothing = pl.col("values").list.eval(pl.lit(None, dtype=pl.Float64))
+    return (
+        trends(data)
+        .filter(pl.col("timeline_length") > 0)
+        .select(
+            "entity",
+            "canonical_node_id",
+            "entity_dimensions_hash",
+            "timeline_length",
+            "periods",
+            "values",
+            pl.col("simple").fill_null(nothing),
+            pl.col("robust").fill_null(nothing),
+            index=pl.int_ranges(0, pl.col("timeline_length")),
+        )
+        .explode("periods", "values", "simple", "robust", "index")
+        .rename({"periods": "period", "values": "value"})
+    )

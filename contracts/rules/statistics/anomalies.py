@@ -1,0 +1,225 @@
+"""QC650-QC653: anomaly labels and interpretations against the statistics they speak of."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from contracts.derived import derived, methods
+from contracts.findings import Finding, Severity
+from contracts.rules.folding import Row, fold
+from contracts.rules.rule import Rule
+from contracts.rules.statistics.aggregate import aggregate_defects
+from contracts.rules.statistics.comparison import differs
+from contracts.rules.statistics.slopes import slope_defects
+from contracts.rules.statistics.trending import trend_defects
+from contracts.run_data import RunData
+from contracts.tables.results import ANOMALY_TIERS
+
+STATISTIC_VALUE = Rule(
+    "QC650",
+    "statistic-value-differs",
+    Severity.ERROR,
+    "statistic_value is not the statistic that the anomaly rule applies to",
+    "The label would speak of another number than the dashboard shows",
+    "Compute the node again",
+)
+TIER = Rule(
+    "QC651",
+    "anomaly-tier-differs",
+    Severity.ERROR,
+    "The anomaly label does not follow from the statistic",
+    "Filters and colours in the dashboard go by the label",
+    "Compute the node again; a missing or suppressed statistic is labelled no_score",
+)
+BRACES = Rule(
+    "QC652",
+    "interpretation-unresolved",
+    Severity.WARNING,
+    "An interpretation holds a placeholder that was not filled in",
+    "People would read {braces}",
+    "Correct the template and compute the node again",
+)
+FOREIGN_NUMBER = Rule(
+    "QC653",
+    "interpretation-number-foreign",
+    Severity.WARNING,
+    "An interpretation quotes a number that is none of the method's statistics",
+    "The text would contradict the numbers beside it",
+    "Compute the node again",
+)
+
+RULES = (STATISTIC_VALUE, TIER, BRACES, FOREIGN_NUMBER)
+
+NO_SCORE = "no_score"
+ZSCORE_BOUNDS = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
+PERCENTILE_BOUNDS = (5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 90.0, 95.0)
+"""Upper bounds of all tiers but the last, inclusive; a value on a bound may go either way."""
+DECIMALS = 4
+
+_ZSCORES = (
+    "simple_zscore",
+    "robust_zscore",
+    "mean_simple_zscore",
+    "latest_simple_zscore",
+    "mean_robust_zscore",
+    "latest_robust_zscore",
+)
+_PERCENTILES = ("slope_percentile", "percentile_rank")
+_STATISTICS = (*_ZSCORES, *_PERCENTILES, "slope", "acceleration", "end_start_delta")
+_QUOTED = (*_STATISTICS, "slope_weighted", "peer_mean", "peer_std", "peer_median", "peer_mad", "metric_value")
+_LISTS = ("per_period_simple_zscores", "per_period_robust_zscores")
+_KEY = ("entity_key", "statistical_method")
+
+
+def statistic_defects(data: RunData) -> pl.DataFrame:
+    """Entity, method and name of every statistic that some comparison found wrong."""
+    found = [frame(data) for frame in (aggregate_defects, trend_defects, slope_defects)]
+    column = pl.col("comparison").str.extract(r"^\S+ (\w+)")
+    return pl.concat([frame.select(*_KEY, applies_to=column) for frame in found]).unique()
+
+
+@derived
+def labelled(data: RunData) -> pl.DataFrame:
+    """raw_anomalies with the statistic each rule applies to, as the method has it."""
+    statistic = pl.coalesce(
+        pl.when(pl.col("applies_to") == name).then(pl.col(name)) for name in _STATISTICS
+    )
+    rules = data.frames["raw_anomalies"].select(
+        *_KEY, "applies_to", "anomaly_method", "anomaly", "statistic_value", "rendered", "line_number"
+    )
+    own = methods(data).select(
+        *_KEY,
+        *_STATISTICS,
+        "line_number",
+        "position",
+        "suppressed",
+        "facility_id",
+        "entity_dimensions",
+        "source_file",
+        "legacy",
+    )
+    return (
+        rules.join(own, on=[*_KEY, "line_number"], nulls_equal=True, maintain_order="left")
+        .with_columns(statistic=statistic)
+        .drop(_STATISTICS)
+    )
+
+
+def check_anomalies(data: RunData) -> list[Finding]:
+    """Values, labels and texts of every anomaly rule."""
+    frame = labelled(data)
+    if frame.is_empty():
+        return []
+    return [*_values(data, frame), *_tiers(frame), *_texts(data, frame)]
+
+
+def _values(data: RunData, frame: pl.DataFrame) -> list[Finding]:
+    known = pl.col("applies_to").is_in(_STATISTICS)
+    shown = pl.col("statistic_value").is_not_null()
+    wrong = frame.filter(
+        known
+        & (shown | ~pl.col("legacy"))
+        & (
+            differs(pl.col("statistic_value"), pl.col("statistic"))
+            | (shown & pl.col("statistic").is_null() & ~pl.col("suppressed"))
+        )
+    ).join(statistic_defects(data), on=[*_KEY, "applies_to"], how="anti", maintain_order="left")
+    return fold(
+        STATISTIC_VALUE,
+        wrong,
+        lambda row: f"statistic_value is not {row['applies_to']}",
+        json_path=_path("statistic_value"),
+        expected=lambda row: _number(row["statistic"]),
+        actual=lambda row: _number(row["statistic_value"]),
+    )
+
+
+def _tiers(frame: pl.DataFrame) -> list[Finding]:
+    """Labels that fit neither the value beside them nor the statistic, from either side of a bound."""
+    bins = {False: ZSCORE_BOUNDS, True: PERCENTILE_BOUNDS}
+    found: list[Finding] = []
+    for percentile, bounds in bins.items():
+        names = _PERCENTILES if percentile else _ZSCORES
+        own = frame.filter(pl.col("applies_to").is_in(names))
+        readings = [
+            pl.col(column).cut(bounds, labels=ANOMALY_TIERS, left_closed=left).cast(pl.String)
+            for column in ("statistic_value", "statistic")
+            for left in (False, True)
+        ]
+        labels = [reading.fill_null(NO_SCORE) for reading in readings]
+        own = own.with_columns(tier=labels[0])
+        fits = [pl.col("anomaly") == label for label in labels]
+        withheld = pl.col("suppressed") & (pl.col("anomaly") == NO_SCORE)
+        wrong = own.filter(~pl.any_horizontal(fits) & ~withheld & ~pl.col("legacy"))
+        found += fold(
+            TIER,
+            wrong,
+            lambda row: f"the label does not follow from {row['applies_to']}",
+            json_path=_path("anomaly"),
+            expected=lambda row: f"{row['tier']} (for {_number(row['statistic_value'])})",
+            actual=lambda row: row["anomaly"],
+        )
+    return found
+
+
+def _texts(data: RunData, frame: pl.DataFrame) -> list[Finding]:
+    braces = frame.filter(pl.col("rendered").str.contains("[{}]"))
+    return fold(
+        BRACES,
+        braces,
+        "the text holds a placeholder",
+        json_path=_path("interpretation/rendered"),
+        actual=lambda row: row["rendered"][:80],
+    ) + fold(
+        FOREIGN_NUMBER,
+        _foreign_numbers(data, frame),
+        lambda row: f"the text quotes {row['quoted']}, which none of the method's statistics is",
+        json_path=_path("interpretation/rendered"),
+        actual=lambda row: row["rendered"][:80],
+    )
+
+
+def _foreign_numbers(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose text has a number of four decimals that no statistic of the method rounds to."""
+    quoted = (
+        frame.select(*_KEY, "anomaly_method", "statistic", "rendered")
+        .filter(pl.col("rendered").is_not_null())
+        .with_columns(quoted=pl.col("rendered").str.extract_all(rf"[-\u2212]?\d+\.\d{{{DECIMALS}}}\b"))
+        .explode("quoted")
+        .with_columns(number=pl.col("quoted").str.replace("\u2212", "-").cast(pl.Float64))
+        .filter(pl.col("number").is_not_null() & ~_rounds_to("statistic").fill_null(False))
+    )
+    if quoted.is_empty():
+        return frame.clear()
+    own = quoted.join(
+        methods(data).select(*_KEY, *_QUOTED, *_LISTS), on=_KEY, how="left", maintain_order="left"
+    )
+    foreign = own.filter(~pl.any_horizontal([_rounds_to(name).fill_null(False) for name in _QUOTED]))
+    for name in _LISTS:
+        scores = pl.col(name).str.json_decode(pl.List(pl.Float64))
+        near = (scores - pl.col("number")).list.eval(pl.element().abs()).list.min() <= _HALF_UNIT
+        foreign = foreign.filter(~near.fill_null(False))
+    first = foreign.select(*_KEY, "anomaly_method", "quoted").unique([*_KEY, "anomaly_method"], keep="first")
+    return frame.join(first, on=[*_KEY, "anomaly_method"], maintain_order="left")
+
+
+_HALF_UNIT = 0.5 * 10.0**-DECIMALS * (1 + 1e-6)
+"""Half of the last digit; a little more, for ties that were rounded the other way."""
+
+
+def _rounds_to(column: str) -> pl.Expr:
+    return (pl.col(column) - pl.col("number")).abs() <= _HALF_UNIT
+
+
+def _path(member: str):  # type: ignore[no-untyped-def]
+    def path(row: Row) -> str:
+        return f"/statistical_methods/{row['position']}/anomalies/*/methods/*/{member}"
+
+    return path
+
+
+def _number(value: float | None) -> str:
+    return "null" if value is None else repr(value)
+
+
+CHECKS = (check_anomalies,)

@@ -1,0 +1,159 @@
+"""QC645-QC648: timelines, and the counts that are kept of them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from contracts.derived import of_method, points, trends
+from contracts.findings import Finding, Severity
+from contracts.rules.folding import Row, fold
+from contracts.rules.rule import Rule
+from contracts.rules.statistics.comparison import Comparison, compare, report
+from contracts.run_data import RunData
+
+TIMELINE_ORDER = Rule(
+    "QC645",
+    "timeline-order",
+    Severity.ERROR,
+    "The months of a timeline do not ascend",
+    "Slopes and latest values assume that time goes on",
+    "Sort the points by period and write each month once",
+)
+TIMELINE_WINDOW = Rule(
+    "QC646",
+    "timeline-window",
+    Severity.ERROR,
+    "A timeline leaves the node's window, or lacks months although all are said to be observed",
+    "The dashboard draws every timeline of a node on the same axis",
+    "Compute the node again, or correct the temporal context in index and header",
+)
+OBSERVED_COUNTS = Rule(
+    "QC647",
+    "temporal-runtime-differs",
+    Severity.ERROR,
+    "observed_count, missing_count or coverage_ratio are not those of the timeline",
+    "Readers judge a trend by how complete it is",
+    "Compute the node again",
+)
+PERIOD_COUNTS = Rule(
+    "QC648",
+    "period-counts-differ",
+    Severity.WARNING,
+    "observations, periods, period_count or latest_period are not those of the timeline",
+    "Readers judge a trend by how many months it has",
+    "Compute the node again; months without a value may explain a difference",
+)
+
+RULES = (TIMELINE_ORDER, TIMELINE_WINDOW, OBSERVED_COUNTS, PERIOD_COUNTS)
+
+TIMELINE_PATH = "/metric/0/values/timeline"
+
+_RUNTIME = tuple(
+    Comparison(
+        OBSERVED_COUNTS,
+        column,
+        (expected,),
+        f"{column} is not that of the timeline",
+        path="/metric/0/temporal_runtime/{column}",
+        when=pl.col(column).is_not_null(),
+    )
+    for column, expected in (
+        ("observed_count", pl.col("observed")),
+        ("missing_count", pl.col("timeline_length") - pl.col("observed")),
+        ("coverage_ratio", pl.col("observed") / pl.col("timeline_length")),
+    )
+)
+_PERIODS = tuple(
+    Comparison(
+        PERIOD_COUNTS,
+        column,
+        (expected,),
+        f"{column} is not that of the timeline",
+        when=pl.col(column).is_not_null(),
+    )
+    for column, expected in (
+        ("observations", pl.col("observed")),
+        ("periods", pl.col("timeline_length")),
+        ("period_count", pl.col("timeline_length")),
+    )
+)
+
+
+def check_timeline_counts(data: RunData) -> list[Finding]:
+    """Order and window of timelines, and counts of their points."""
+    timelines = trends(data)
+    if timelines.is_empty():
+        return []
+    lists = timelines.select(
+        "entity_key", "observed", "timeline_length", last=pl.col("periods").list.last()
+    )
+    names = ("trending_simple_zscore", "trending_robust_zscore", "slope_percentile")
+    rows = of_method(data, *names).join(lists, on="entity_key", maintain_order="left")
+    return [
+        *_order(data),
+        *_windows(timelines),
+        *report(compare(timelines, _RUNTIME), _RUNTIME),
+        *report(compare(rows, _PERIODS), _PERIODS),
+        *_latest_periods(rows),
+    ]
+
+
+def _order(data: RunData) -> list[Finding]:
+    before = points(data).with_columns(before=pl.col("period").shift(1).over("entity"))
+    late = before.filter(pl.col("period") <= pl.col("before")).unique("entity", keep="first")
+    rows = late.join(trends(data).select("entity", *_PLACE), on="entity")
+    return fold(
+        TIMELINE_ORDER,
+        rows,
+        "the month does not follow the one before it",
+        json_path=lambda row: f"{TIMELINE_PATH}/{row['index']}/period",
+        expected=lambda row: f"after {row['before']}",
+        actual=lambda row: row["period"],
+    )
+
+
+_PLACE = ("source_file", "line_number", "facility_id", "entity_dimensions")
+
+
+def _windows(timelines: pl.DataFrame) -> list[Finding]:
+    first, last = pl.col("periods").list.min(), pl.col("periods").list.max()
+    placed = timelines.with_columns(first=first, last=last)
+    outside = (pl.col("first") < pl.col("start_period")) | (pl.col("last") > pl.col("end_period"))
+    lacking = ~outside & (
+        (pl.col("observed_count") == pl.col("window")) & (pl.col("timeline_length") != pl.col("window"))
+    )
+    found = fold(
+        TIMELINE_WINDOW,
+        placed.filter(outside),
+        "the timeline leaves the node's window",
+        json_path=TIMELINE_PATH,
+        expected=_window,
+        actual=lambda row: f"{row['first']} to {row['last']}",
+    )
+    return found + fold(
+        TIMELINE_WINDOW,
+        placed.filter(lacking & (pl.col("observed_count") != pl.col("observed"))),
+        "the timeline lacks months although all are said to be observed",
+        json_path=TIMELINE_PATH,
+        expected=_window,
+        actual=lambda row: f"{row['timeline_length']} months",
+    )
+
+
+def _window(row: Row) -> str:
+    return f"{row['start_period']} to {row['end_period']}"
+
+
+def _latest_periods(rows: pl.DataFrame) -> list[Finding]:
+    written = pl.col("latest_period").str.replace("-", "", literal=True)
+    return fold(
+        PERIOD_COUNTS,
+        rows.filter(written != pl.col("last")),
+        "latest_period is not the last month of the timeline",
+        json_path=lambda row: f"/statistical_methods/{row['position']}/statistics/latest_period",
+        expected=lambda row: row["last"],
+        actual=lambda row: row["latest_period"],
+    )
+
+
+CHECKS = (check_timeline_counts,)

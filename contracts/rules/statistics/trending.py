@@ -1,0 +1,276 @@
+"""QC620-QC627: z-scores of temporal entities against all entities of the node, month by month."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from contracts.derived import derived, of_method, trends
+from contracts.findings import Finding, Severity
+from contracts.rules.folding import fold
+from contracts.rules.rule import Rule
+from contracts.rules.statistics.comparison import Comparison, compare, report
+from contracts.rules.statistics.peers import MONTH, monthly, months
+from contracts.run_data import RunData
+
+PER_PERIOD_SIMPLE = Rule(
+    "QC620",
+    "per-period-simple-zscore-differs",
+    Severity.ERROR,
+    "A per-period simple z-score does not follow from the month's value and the month's peers",
+    "The dashboard draws these scores under the timeline, and the classification is made of them",
+    "Compute the node again: (value - mean) / std over all entities of the node in that month",
+)
+PER_PERIOD_ROBUST = Rule(
+    "QC621",
+    "per-period-robust-zscore-differs",
+    Severity.ERROR,
+    "A per-period robust z-score does not follow from the month's value and the month's peers",
+    "The dashboard draws these scores where simple ones are missing",
+    "Compute the node again: (value - median) / scaled MAD over all entities of the node in that month",
+)
+MEAN_ZSCORE = Rule(
+    "QC622",
+    "mean-zscore-differs",
+    Severity.ERROR,
+    "A mean z-score is not the mean of the per-period z-scores",
+    "Entities are classified by the mean z-score",
+    "Compute the node again",
+)
+LATEST_ZSCORE = Rule(
+    "QC623",
+    "latest-zscore-differs",
+    Severity.ERROR,
+    "A latest z-score is not the last of the per-period z-scores",
+    "The dashboard shows it as the entity's current state",
+    "Compute the node again",
+)
+TREND_RANK = Rule(
+    "QC624",
+    "trend-percentile-rank-differs",
+    Severity.ERROR,
+    "percentile_rank is not the midpoint rank of the mean z-score within the node",
+    "The dashboard shows it as the entity's place among its peers",
+    "Compute the node again: rank the mean z-scores, not the latest ones",
+)
+PEER_MEDIAN = Rule(
+    "QC625",
+    "peer-median-differs",
+    Severity.ERROR,
+    "peer_median is not the median of the last month",
+    "The dashboard shows it as the level of the entity's peers",
+    "Compute the node again",
+)
+PEER_MAD = Rule(
+    "QC626",
+    "peer-mad-differs",
+    Severity.ERROR,
+    "peer_mad is not the scaled MAD of the last month",
+    "The dashboard shows it as the spread of the entity's peers",
+    "Compute the node again; multiply the median absolute deviation by 1.4826",
+)
+PER_PERIOD_LENGTH = Rule(
+    "QC627",
+    "per-period-length-differs",
+    Severity.ERROR,
+    "An array of per-period z-scores has not one element a month",
+    "Scores would be drawn under the wrong months",
+    "Compute the node again; write null where a month has no value",
+)
+
+RULES = (
+    PER_PERIOD_SIMPLE,
+    PER_PERIOD_ROBUST,
+    MEAN_ZSCORE,
+    LATEST_ZSCORE,
+    TREND_RANK,
+    PEER_MEDIAN,
+    PEER_MAD,
+    PER_PERIOD_LENGTH,
+)
+
+MIN_PEERS = 10
+"""A month with fewer values may have no scores."""
+
+_RULES = {"simple": (PER_PERIOD_SIMPLE, "mean", "std"), "robust": (PER_PERIOD_ROBUST, "median", "mad")}
+_GAPS = pl.col("faceted") & pl.col("gaps")
+"""Faceted nodes with missing months or values: how the engine treats them is not settled."""
+_WRITTEN = ~pl.col("legacy")
+
+
+def _readings(location: str, spread: str) -> tuple[pl.Expr, pl.Expr]:
+    distance = pl.col("value") - pl.col(location)
+    floored = pl.max_horizontal(spread, pl.col("score_floor").fill_null(0.0))
+    return (
+        pl.when(pl.col(spread) > 0).then(distance / pl.col(spread)),
+        pl.when(floored > 0).then(distance / floored),
+    )
+
+
+_POINTS = {
+    name: Comparison(
+        rule,
+        name,
+        _readings(location, spread),
+        f"the {name} z-score of a month does not follow from the month's value and peers",
+        path=f"/statistical_methods/{{position}}/statistics/per_period_{name}_zscores/{{index}}",
+        when=pl.col(f"{name}_listed")
+        & ~(pl.col(name).is_null() & (pl.col("n") < MIN_PEERS))
+        & (pl.lit(name == "simple") | pl.col("sound").eq_missing(pl.col("value"))),
+        lenient=_GAPS,
+    )
+    for name, (rule, location, spread) in _RULES.items()
+}
+_SCORES = {
+    name: (
+        Comparison(
+            MEAN_ZSCORE,
+            f"mean_{name}_zscore",
+            (pl.col("score_mean"),),
+            f"mean_{name}_zscore is not the mean of the per-period z-scores",
+            lenient=_GAPS,
+        ),
+        Comparison(
+            LATEST_ZSCORE,
+            f"latest_{name}_zscore",
+            (pl.col("score_last"), pl.col("score_last_known")),
+            f"latest_{name}_zscore is not the last of the per-period z-scores",
+            when=pl.col(f"latest_{name}_zscore").is_not_null() | pl.col("score_last").is_not_null(),
+            lenient=_GAPS,
+        ),
+        Comparison(
+            TREND_RANK,
+            "percentile_rank",
+            (pl.col("mean_rank"), pl.col("score_rank")),
+            f"percentile_rank is not the midpoint rank of mean_{name}_zscore within the node",
+            when=_WRITTEN | pl.col("percentile_rank").is_not_null(),
+        ),
+    )
+    for name in _RULES
+}
+_PEERS = tuple(
+    Comparison(
+        rule,
+        column,
+        (pl.col(f"{own}_own"), pl.col(f"{own}_node")),
+        f"{column} is not that of the last month",
+        when=pl.col(column).is_not_null() | (_WRITTEN & ~pl.col("gaps")),
+        lenient=_GAPS,
+    )
+    for rule, column, own in ((PEER_MEDIAN, "peer_median", "median"), (PEER_MAD, "peer_mad", "mad"))
+)
+COMPARISONS = (*_POINTS.values(), *_SCORES["simple"], *_SCORES["robust"], *_PEERS)
+
+
+@derived
+def trend_defects(data: RunData) -> pl.DataFrame:
+    """z-scores of temporal entities that follow neither from what is written nor from the values."""
+    return pl.concat(
+        [
+            *(_point_defects(data, name) for name in _RULES),
+            *(compare(_scored(data, name), _SCORES[name]) for name in _RULES),
+            compare(_with_last_months(data), _PEERS),
+        ],
+        how="diagonal",
+    )
+
+
+def _point_defects(data: RunData, name: str) -> pl.DataFrame:
+    floor = {"simple": "std_floor", "robust": "mad_floor"}[name]
+    floors = _node_floors(data, f"trending_{name}_zscore", floor)
+    listed = trends(data).select(
+        "entity",
+        "entity_key",
+        "facility_id",
+        "entity_dimensions",
+        "source_file",
+        "line_number",
+        "faceted",
+        "gaps",
+        pl.col(name).is_not_null().alias(f"{name}_listed"),
+    )
+    rows = (
+        monthly(data)
+        .join(months(data), on=MONTH, how="left", maintain_order="left")
+        .join(floors, on="canonical_node_id", how="left", maintain_order="left")
+        .join(listed, on="entity", how="left", maintain_order="left")
+    )
+    found = compare(rows, (_POINTS[name],))
+    if found.is_empty():
+        return found
+    places = of_method(data, f"trending_{name}_zscore").select("entity_key", "statistical_method", "position")
+    return found.drop("statistical_method", "position").join(places, on="entity_key", how="left")
+
+
+def _node_floors(data: RunData, method: str, floor: str) -> pl.DataFrame:
+    headers = data.frames["raw_global_statistics"].filter(pl.col("method_name") == method)
+    return headers.group_by("canonical_node_id").agg(score_floor=pl.col(floor).first())
+
+
+def _scored(data: RunData, name: str) -> pl.DataFrame:
+    """Rows of a trending method with mean, last element and rank of their own scores."""
+    scores = pl.col(name)
+    lists = trends(data).select(
+        "entity_key",
+        "gaps",
+        score_mean=scores.list.mean(),
+        score_last=scores.list.last(),
+        score_last_known=scores.list.drop_nulls().list.last(),
+    )
+    live = of_method(data, f"trending_{name}_zscore").filter(~pl.col("suppressed"))
+    rows = live.join(lists, on="entity_key", how="left", maintain_order="left")
+    return rows.with_columns(
+        mean_rank=midpoint_rank(f"mean_{name}_zscore"), score_rank=midpoint_rank("score_mean")
+    )
+
+
+def midpoint_rank(column: str) -> pl.Expr:
+    """100 (below + equal / 2) / n within a complete node: the mean rank of ties, less a half."""
+    rank = pl.col(column).rank("average").over("canonical_node_id")
+    count = pl.col(column).count().over("canonical_node_id")
+    return pl.when("complete").then(100.0 * (rank - 0.5) / count)
+
+
+def _with_last_months(data: RunData) -> pl.DataFrame:
+    """Rows of the robust method with median and MAD of the entity's and of the node's last month."""
+    last = trends(data).select(
+        "entity_key", "gaps", period=pl.col("periods").list.last(), window_end="end_period"
+    )
+    statistics = months(data).select(*MONTH, "median", "mad")
+    ends = statistics.group_by("canonical_node_id").agg(
+        pl.col("median", "mad").sort_by("period").last().name.suffix("_node")
+    )
+    return (
+        of_method(data, "trending_robust_zscore")
+        .filter(~pl.col("suppressed"))
+        .join(last, on="entity_key", how="left", maintain_order="left")
+        .join(
+            statistics.rename({"median": "median_own", "mad": "mad_own"}),
+            on=MONTH,
+            how="left",
+            maintain_order="left",
+        )
+        .join(ends, on="canonical_node_id", how="left", maintain_order="left")
+    )
+
+
+def check_trends(data: RunData) -> list[Finding]:
+    """Per-period z-scores, their means, last values and ranks, and the last month's peers."""
+    return [*report(trend_defects(data), COMPARISONS), *_lengths(data)]
+
+
+def _lengths(data: RunData) -> list[Finding]:
+    found: list[Finding] = []
+    for name in _RULES:
+        written = trends(data).filter(pl.col(f"{name}_written").is_not_null())
+        wrong = written.filter(pl.col(name).is_null() & (pl.col(f"{name}_written") | ~pl.col("legacy")))
+        found += fold(
+            PER_PERIOD_LENGTH,
+            wrong,
+            f"per_period_{name}_zscores has not one element a month",
+            json_path="/statistical_methods",
+            expected=lambda row: f"{row['timeline_length']} elements",
+        )
+    return found
+
+
+CHECKS = (check_trends,)
