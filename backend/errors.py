@@ -90,6 +90,19 @@ class Forbidden(DomainError):
         super().__init__(f"{name} ({role}) may not do this: it takes the right to {right}")
 
 
+class CursorInvalid(DomainError):
+    """The cursor is not one that a page of this list ended with."""
+
+    slug = "cursor-invalid"
+    title = "Cursor invalid"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The cursor is not valid here: take the one of the page before, with the same sort and filters"
+        )
+
+
 class SignalNotFound(DomainError):
     """No signal has this id."""
 
@@ -112,6 +125,18 @@ class TechnicalDetailsMissing(DomainError):
     def __init__(self, signal_id: UUID) -> None:
         self.signal_id = signal_id
         super().__init__(f"Technical details not found for signal {signal_id}")
+
+
+class ContributionsMissing(DomainError):
+    """The signal belongs to no facility, so nothing contributes to it."""
+
+    slug = "contributions-missing"
+    title = "Contributions missing"
+    status = 404
+
+    def __init__(self, signal_id: UUID) -> None:
+        self.signal_id = signal_id
+        super().__init__(f"Signal {signal_id} has no facility, and so no contributions")
 
 
 class RunUnknown(DomainError):

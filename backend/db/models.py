@@ -28,6 +28,13 @@ from backend.enums import AssignmentRoleType, AssignmentStatus, EventType, RunSt
 
 _Json = JSONB(none_as_null=True)
 
+SEARCHED = """
+    to_tsvector('simple', facility || ' ' || coalesce(facility_id, '') || ' ' || coalesce(system_name, '')
+        || ' ' || service_line || ' ' || coalesce(group_value, '') || ' ' || metric_id
+        || ' ' || description || ' ' || coalesce(why_matters_narrative, ''))
+""".strip()
+"""Words of a signal, as its search index holds them; queries must say the same."""
+
 
 class Run(Timestamped, Base):
     """Registry of runs. ``run_key`` is ``<graph_name>/<run_id>``.
@@ -108,6 +115,11 @@ class Signal(Timestamped, Base):
         Index("ix_signals_entity_dimensions", "entity_dimensions", postgresql_using="gin"),
         Index("ix_signals_detected_at_id", text("detected_at DESC"), "id"),
         Index("ix_signals_simplified_severity_id", text("simplified_severity DESC NULLS LAST"), "id"),
+        Index("ix_signals_percentile_rank_id", text("percentile_rank DESC NULLS LAST"), "id"),
+        Index("ix_signals_metric_id_id", "metric_id", "id"),
+        Index("ix_signals_facility_by_name", "facility", "id"),
+        Index("ix_signals_metric_value_id", "metric_value", "id"),
+        Index("ix_signals_search", text(SEARCHED), postgresql_using="gin"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -117,9 +129,9 @@ class Signal(Timestamped, Base):
     run_id: Mapped[str]
     active: Mapped[bool] = mapped_column(server_default=true())
     canonical_node_id: Mapped[str]
-    metric_id: Mapped[str] = mapped_column(index=True)
+    metric_id: Mapped[str]
     domain: Mapped[str] = mapped_column(index=True)
-    facility: Mapped[str] = mapped_column(index=True)
+    facility: Mapped[str]
     facility_id: Mapped[str | None] = mapped_column(index=True)
     system_name: Mapped[str | None] = mapped_column(index=True)
     service_line: Mapped[str] = mapped_column(index=True)
@@ -136,7 +148,7 @@ class Signal(Timestamped, Base):
     temporal_node_id: Mapped[str | None]
     entity_dimensions: Mapped[Any | None] = mapped_column(_Json)
     entity_dimensions_hash: Mapped[str | None]
-    groupby_label: Mapped[str | None] = mapped_column(index=True)
+    groupby_label: Mapped[str | None]
     group_value: Mapped[str | None]
     metric_trend_timeline: Mapped[str | None]
     trend_direction: Mapped[str | None]

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Final
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """Revision this version needs; a test holds it to be the newest of the migrations."""

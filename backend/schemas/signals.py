@@ -102,6 +102,7 @@ class SignalPage(BaseModel):
     total_count: int = Field(description="Signals that match, on all pages.")
     offset: int
     limit: int
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one.")
     signals: list[Signal]
 
 
@@ -113,6 +114,10 @@ class FilterOptions(BaseModel):
     simplified_signal_type: list[str]
     system_name: list[str]
     service_line: list[str]
+    counts: dict[str, dict[str, int]] = Field(
+        description="Filter to value to the number of signals that have it.",
+        examples=[{"domain": {"Efficiency": 118}}],
+    )
 
 
 class SignalSummary(BaseModel):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, UnaryExpression, exists, or_
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from backend.db.models import Assignment
 from backend.db.models import Signal as Row
 from backend.enums import AssignmentStatus, SignalDomain
 from backend.schemas.signals import SearchText
+from backend.signals import search
 
 MAX_OFFSET = 1_000_000
 Severity = Annotated[int, Field(ge=0, le=100)]
@@ -80,6 +83,14 @@ class SignalFilters(PlaceFilters):
     )
     severity_min: Severity | None = Field(default=None, description="At least this severity.")
     severity_max: Severity | None = Field(default=None, description="At most this severity.")
+    assignee: UUID | None = Field(default=None, description="Id of the user who is assigned.")
+    q: SearchText | None = Field(
+        default=None,
+        description=(
+            "Words, or beginnings of words, that all occur in facility, system, dimensions, metric or "
+            "texts of a signal; capitals do not matter."
+        ),
+    )
     active: Active = Field(
         default=Active.TRUE, description="`false`: what the published run no longer has; `all`: both."
     )
@@ -101,27 +112,43 @@ class SignalFilters(PlaceFilters):
             conditions.append(Row.simplified_severity >= self.severity_min)
         if self.severity_max is not None:
             conditions.append(Row.simplified_severity <= self.severity_max)
+        if self.assignee is not None:
+            conditions.append(
+                exists().where(Assignment.signal_id == Row.id, Assignment.assignee_id == self.assignee)
+            )
+        if self.q and self.q.strip():
+            conditions.append(search.matches(self.q))
         if self.active is not Active.ALL:
             conditions.append(Row.active.is_(self.active is Active.TRUE))
         return conditions
 
 
-class SignalQuery(SignalFilters):
-    """Parameters of the list: which signals, in which order, which page."""
+class ExportQuery(SignalFilters):
+    """Which signals, in which order."""
 
     sort_by: SortBy = Field(default=SortBy.DETECTED_AT, description="Nulls come last in both directions.")
     sort_order: SortOrder = SortOrder.DESC
+
+
+class SignalQuery(ExportQuery):
+    """Parameters of the list: which signals, in which order, which page."""
+
     limit: int = Field(default=25, ge=1, le=100)
     offset: int = Field(default=0, ge=0, le=MAX_OFFSET)
+    cursor: str | None = Field(
+        default=None,
+        max_length=2000,
+        description="`next_cursor` of the page before, with the same parameters.",
+    )
 
 
 _SORT_COLUMNS = {
-    SortBy.DETECTED_AT: Row.detected_at,
-    SortBy.PRIORITY: Row.simplified_severity,
-    SortBy.METRIC_ID: Row.metric_id,
-    SortBy.FACILITY: Row.facility,
-    SortBy.METRIC_VALUE: Row.metric_value,
-    SortBy.PERCENTILE_RANK: Row.percentile_rank,
+    SortBy.DETECTED_AT: "detected_at",
+    SortBy.PRIORITY: "simplified_severity",
+    SortBy.METRIC_ID: "metric_id",
+    SortBy.FACILITY: "facility",
+    SortBy.METRIC_VALUE: "metric_value",
+    SortBy.PERCENTILE_RANK: "percentile_rank",
 }
 
 
@@ -131,9 +158,9 @@ def ordering(column: ColumnElement[object], order: SortOrder, *, nullable: bool)
     return directed.nulls_last() if nullable else directed
 
 
-def sort_column_name(sort_by: SortBy) -> str:
-    """Name of the column of ``signals`` that ``sort_by`` means."""
-    return _SORT_COLUMNS[sort_by].key
+def sort_column(sort_by: SortBy) -> KeyedColumnElement[Any]:
+    """The column of ``signals`` that ``sort_by`` means."""
+    return Row.__table__.c[_SORT_COLUMNS[sort_by]]
 
 
 def _facilities(given: list[str]) -> list[str]:

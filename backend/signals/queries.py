@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import ColumnElement, RowMapping, Select, func, select, true, union_all
 from sqlalchemy.orm import aliased
 
+from backend import cursors
 from backend.db.models import Assignment
 from backend.db.models import Signal as Row
 from backend.enums import AssignmentStatus
+from backend.errors import CursorInvalid
 from backend.schemas.signals import Signal, SignalSummary
-from backend.signals.filters import SignalQuery, ordering, sort_column_name
+from backend.signals.filters import ExportQuery, SignalQuery, SortOrder, ordering, sort_column
 
 RELATED_LIMIT = 10
+FILTER_COLUMNS = ("metric_id", "domain", "simplified_signal_type", "system_name", "service_line")
+"""Columns whose values the filter options list."""
 
 Rows = Select[*tuple[Any, ...]]
 
@@ -28,27 +34,99 @@ _MOST_SEVERE_FIRST = (Row.simplified_severity.desc().nulls_last(), Row.id)
 
 
 def page(query: SignalQuery) -> Rows:
-    """A page of signals; each row carries ``total_count``, and an empty page is one row without id."""
+    """A page of signals and the one after it, to tell that there is more.
+
+    Each row carries ``total_count``, and an empty page is one row without id. Raises CursorInvalid.
+    """
     conditions = query.conditions()
     total = select(func.count().label("total_count")).select_from(Row).where(*conditions).subquery("total")
-    name = sort_column_name(query.sort_by)
-    column = Row.__table__.c[name]
+    column = sort_column(query.sort_by)
     chosen = (
-        select(*_COLUMNS)
-        .where(*conditions)
-        .order_by(ordering(column, query.sort_order, nullable=bool(column.nullable)), Row.id)
-        .limit(query.limit)
-        .offset(query.offset)
-        .subquery("page")
+        _after(query, conditions) if query.cursor else _ids(query, conditions).offset(query.offset)
+    ).subquery("page")
+    # Only the page's own rows are read in full.
+    signals = (
+        select(chosen.c.id.label("chosen_id"), *_COLUMNS).join(Row, Row.id == chosen.c.id).subquery("rows")
     )
     return (
-        select(total.c.total_count, *chosen.c, _STATUS)
+        select(total.c.total_count, *(each for each in signals.c if each.name != "chosen_id"), _STATUS)
         .select_from(
-            total.outerjoin(chosen, true()).outerjoin(Assignment, Assignment.signal_id == chosen.c.id)
+            total.outerjoin(signals, true()).outerjoin(Assignment, Assignment.signal_id == signals.c.id)
         )
         # A join need not keep the order of what it joins.
-        .order_by(ordering(chosen.c[name], query.sort_order, nullable=True), chosen.c.id)
+        .order_by(ordering(signals.c[column.name], query.sort_order, nullable=True), signals.c.id)
     )
+
+
+def cut(query: SignalQuery, rows: Sequence[RowMapping]) -> tuple[list[RowMapping], str | None]:
+    """The signals of a page, and the cursor of the page after it, None when that is empty."""
+    signals = [row for row in rows if row["id"] is not None]
+    if len(signals) <= query.limit:
+        return signals, None
+    last = signals[query.limit - 1]
+    value = last[sort_column(query.sort_by).name]
+    return signals[: query.limit], cursors.encode(query.sort_by, query.sort_order, value, str(last["id"]))
+
+
+def matching(query: ExportQuery) -> Rows:
+    """Every signal that matches, in order."""
+    column = sort_column(query.sort_by)
+    return (
+        _signals()
+        .where(*query.conditions())
+        .order_by(ordering(column, query.sort_order, nullable=bool(column.nullable)), Row.id)
+    )
+
+
+def _ids(query: SignalQuery, conditions: Sequence[ColumnElement[bool]]) -> Rows:
+    column = sort_column(query.sort_by)
+    return (
+        select(Row.id, column.label("sorted_by"))
+        .where(*conditions)
+        .order_by(ordering(column, query.sort_order, nullable=bool(column.nullable)), Row.id)
+        .limit(query.limit + 1)
+    )
+
+
+def _after(query: SignalQuery, conditions: Sequence[ColumnElement[bool]]) -> Rows:
+    """The page after a cursor: what follows its value, then what has none, for nulls come last."""
+    column = sort_column(query.sort_by)
+    value, last_id = _position(query, column)
+    nulls = column.is_(None)
+    if value is None:
+        return _ids(query, [*conditions, nulls, Row.id > last_id])
+    beyond = column > value if query.sort_order is SortOrder.ASC else column < value
+    # The first condition is what an index can start from.
+    here = (column >= value if query.sort_order is SortOrder.ASC else column <= value) & (
+        beyond | (Row.id > last_id)
+    )
+    rest = _ids(query, [*conditions, here])
+    if not column.nullable:
+        return rest
+    both = union_all(
+        select(rest.subquery("rest")), select(_ids(query, [*conditions, nulls]).subquery("nulls"))
+    ).subquery("both")
+    return (
+        select(both)
+        .order_by(ordering(both.c.sorted_by, query.sort_order, nullable=True), both.c.id)
+        .limit(query.limit + 1)
+    )
+
+
+def _position(query: SignalQuery, column: ColumnElement[Any]) -> tuple[Any, UUID]:
+    """Sort value and id that the page before ended with. Raises CursorInvalid."""
+    assert query.cursor is not None
+    sort_by, sort_order, value, last_id = cursors.decode(query.cursor, 4)
+    if (sort_by, sort_order) != (query.sort_by, query.sort_order):
+        raise CursorInvalid()
+    try:
+        if value is not None:
+            value = TypeAdapter(column.type.python_type).validate_python(value)
+        elif not column.nullable:
+            raise CursorInvalid()
+        return value, UUID(last_id)
+    except (ValidationError, ValueError, AttributeError, TypeError) as error:
+        raise CursorInvalid() from error
 
 
 def one(signal_id: UUID) -> Rows:
@@ -107,20 +185,24 @@ def nearest_parent(signal_id: UUID) -> Rows:
 def technical(signal_id: UUID) -> Rows:
     """What details and trend of a signal are rendered from."""
     return select(
-        Row.id, Row.canonical_node_id, Row.temporal_node_id, Row.metric_trend_timeline, Row.technical_details
+        Row.id,
+        Row.canonical_node_id,
+        Row.facility_id,
+        Row.entity_dimensions,
+        Row.temporal_node_id,
+        Row.metric_trend_timeline,
+        Row.technical_details,
     ).where(Row.id == signal_id)
 
 
 def filter_options(conditions: list[ColumnElement[bool]]) -> Rows:
-    """Distinct values of the columns to filter by, in one scan: a row a value, other columns null."""
-    columns = (
-        Row.metric_id,
-        Row.domain,
-        Row.simplified_signal_type,
-        Row.system_name,
-        Row.service_line,
+    """Values of the columns to filter by, in one scan: a row a value, with the number of its signals."""
+    columns = [Row.__table__.c[name] for name in FILTER_COLUMNS]
+    return (
+        select(*columns, func.count().label("signals"))
+        .where(Row.active, *conditions)
+        .group_by(func.grouping_sets(*columns))
     )
-    return select(*columns).where(Row.active, *conditions).group_by(func.grouping_sets(*columns))
 
 
 def facilities(system_name: str | None) -> Select[str]:

@@ -15,9 +15,10 @@ from backend.db.models import Signal as Row
 from backend.db.session import begin, snapshot
 from backend.dependencies import Engine, ReadEngine
 from backend.enums import SignalDomain
-from backend.errors import SignalNotFound, TechnicalDetailsMissing
+from backend.errors import ContributionsMissing, CursorInvalid, SignalNotFound, TechnicalDetailsMissing
 from backend.problems import documented
 from backend.responses import JsonResponse
+from backend.schemas.contributions import SignalContributions
 from backend.schemas.signals import (
     FilterOptions,
     SearchText,
@@ -29,25 +30,32 @@ from backend.schemas.signals import (
     SignalUpdate,
 )
 from backend.schemas.technical import TechnicalDetails
-from backend.signals import queries, render
-from backend.signals.filters import PlaceFilters, SignalQuery
+from backend.signals import contributions, export, queries, render
+from backend.signals.export import CsvResponse
+from backend.signals.filters import ExportQuery, PlaceFilters, SignalQuery
 
 EDGE_TYPE = "drills_to"
 
 router = APIRouter(prefix="/signals", tags=["signals"])
 
 
-@router.get("", response_model=SignalPage, responses=documented())
+@router.get("", response_model=SignalPage, responses=documented(CursorInvalid))
 async def list_signals(query: Annotated[SignalQuery, Query()], engine: ReadEngine) -> Response:
-    """A page of signals. Pages never overlap: equal sort values are ordered by id."""
+    """A page of signals. Pages never overlap: equal sort values are ordered by id.
+
+    Deep pages cost no more than the first when ``cursor`` is the ``next_cursor`` of the page before;
+    ``offset`` is ignored then.
+    """
     async with snapshot(engine) as connection:
         rows = (await connection.execute(queries.page(query))).mappings().all()
+    signals, next_cursor = queries.cut(query, rows)
     return JsonResponse(
         {
             "total_count": rows[0]["total_count"],
             "offset": query.offset,
             "limit": query.limit,
-            "signals": [render.signal(row) for row in rows if row["id"] is not None],
+            "next_cursor": next_cursor,
+            "signals": [render.signal(row) for row in signals],
         }
     )
 
@@ -57,12 +65,29 @@ async def filter_options(place: Annotated[PlaceFilters, Query()], engine: ReadEn
     """Values that filters can take, among the signals of a place."""
     async with snapshot(engine) as connection:
         rows = (await connection.execute(queries.filter_options(place.place_conditions()))).mappings().all()
-    options = {
-        name: sorted({row[name] for row in rows if row[name] is not None})
-        for name in FilterOptions.model_fields
+    counts: dict[str, dict[str, int]] = {
+        name: {row[name]: row["signals"] for row in rows if row[name] is not None}
+        for name in queries.FILTER_COLUMNS
     }
+    options: dict[str, Any] = {name: sorted(values) for name, values in counts.items()}
     options["domain"].sort(key=list(SignalDomain).index)
-    return JsonResponse(options)
+    return JsonResponse({**options, "counts": counts})
+
+
+@router.get(
+    "/export",
+    response_class=CsvResponse,
+    responses={**documented(), 200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def export_signals(query: Annotated[ExportQuery, Query()], engine: ReadEngine) -> Response:
+    """All signals that match, as CSV in the order asked for; sent while it is read."""
+    rows = export.rows(engine, query)
+    # The first line is read before the answer starts: what fails until then is told with a status.
+    first = await anext(rows)
+    return CsvResponse(
+        export.continued(first, rows),
+        headers={"Content-Disposition": 'attachment; filename="signals.csv"'},
+    )
 
 
 @router.get("/facilities", response_model=list[str], responses=documented())
@@ -117,6 +142,23 @@ async def technical_details(signal_id: UUID, engine: ReadEngine) -> Response:
     if details is None:
         raise TechnicalDetailsMissing(signal_id)
     return JsonResponse(details)
+
+
+@router.get(
+    "/{signal_id}/contributions",
+    response_model=SignalContributions,
+    responses=documented(SignalNotFound, ContributionsMissing),
+)
+async def signal_contributions(
+    signal_id: UUID, engine: ReadEngine, top_n: Annotated[int, Query(ge=1, le=50)] = 10
+) -> Response:
+    """What the parts of a signal contribute to it (at most ``top_n``), and what it contributes itself."""
+    async with snapshot(engine) as connection:
+        signal = await _one(connection, queries.technical(signal_id), signal_id)
+        if signal["facility_id"] is None:
+            raise ContributionsMissing(signal_id)
+        rows = (await connection.execute(contributions.of_signal(signal_id, top_n))).mappings().all()
+    return JsonResponse(contributions.render(rows, signal["entity_dimensions"]))
 
 
 @router.get("/{signal_id}/related", response_model=list[Signal], responses=documented(SignalNotFound))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,6 +26,7 @@ ROWS = [
     signal_row(
         "F1",
         {"vizientServiceLine": "Cardio", "vizientSubServiceLine": "Valve"},
+        group_value="Cardio / Valve",
         simplified_severity=20,
         simplified_signal_type="baseline",
     ),
@@ -88,6 +91,16 @@ async def _ids(client: httpx.AsyncClient, **parameters: Any) -> list[str]:
         ({"severity_min": 1, "severity_max": 20}, [2, 3]),
         ({"domain": "Efficiency", "facility": "F1", "service_line": "Cardio"}, [2, 3]),
         ({"domain": "Safety", "facility": "F1"}, []),
+        ({"assignee": "00000000-0000-0000-0000-000000000001"}, []),
+        ({"q": "mercy"}, [4]),
+        ({"q": "car val"}, [3]),
+        ({"q": "hospital F1 cardio"}, [2, 3]),
+        ({"q": "AVERAGELOS"}, [1]),
+        ({"q": "mercy cardio"}, []),
+        ({"q": "ercy"}, []),
+        ({"q": "  "}, [0, 1, 2, 3, 4, 5, 6]),
+        ({"q": "'; drop table signals; --"}, []),
+        ({"q": "& | ! <-> :* \\"}, []),
         ({"unknown": "parameter"}, [0, 1, 2, 3, 4, 5, 6]),
     ],
 )
@@ -146,6 +159,71 @@ async def test_pages_never_overlap(
     assert sorted(whole) == sorted(served)
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("limit", [1, 2, 7])
+async def test_cursors_give_the_same_pages(
+    client: httpx.AsyncClient, served: list[str], sort: str, order: str, limit: int
+) -> None:
+    common = {"sort_by": sort, "sort_order": order}
+    whole = await _ids(client, **common)
+    pieces: list[str] = []
+    cursor: dict[str, str] = {}
+    for _ in range(8):
+        page = (await client.get("/api/signals", params={**common, "limit": limit, **cursor})).json()
+        assert page["total_count"] == 7
+        pieces += [signal["id"] for signal in page["signals"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = {"cursor": page["next_cursor"]}
+    assert pieces == whole
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "%", "☃", "bnVsbA", "W10", "WyJkZXRlY3RlZF9hdCIsImRlc2MiLCJub3ciLCIxIl0"]
+)
+async def test_cursors_of_nobody_are_refused(client: httpx.AsyncClient, cursor: str) -> None:
+    answer = await client.get("/api/signals", params={"cursor": cursor})
+    assert answer.status_code == 400
+    assert "cursor" in answer.json()["detail"]
+
+
+async def test_a_cursor_belongs_to_its_sort(client: httpx.AsyncClient, served: list[str]) -> None:
+    page = (await client.get("/api/signals", params={"limit": 2, "sort_by": "facility"})).json()
+    other = await client.get("/api/signals", params={"cursor": page["next_cursor"], "sort_by": "metric_id"})
+    assert other.status_code == 400
+
+
+async def test_export_is_the_list_as_csv(
+    client: httpx.AsyncClient, served: list[str], connection: asyncpg.Connection
+) -> None:
+    await connection.execute(
+        "update signals set description = $2 where id = $1::text::uuid", served[0], '=1+1, "quoted"\nlines'
+    )
+    answer = await client.get("/api/signals/export", params={"facility": "F1", "sort_by": "facility"})
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"] == 'attachment; filename="signals.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [row["id"] for row in rows] == await _ids(client, facility="F1", sort_by="facility")
+    exported = next(row for row in rows if row["id"] == served[0])
+    # A spreadsheet must not take it for a formula.
+    assert exported["description"] == '\'=1+1, "quoted"\nlines'
+    assert (exported["metric_value"], exported["percentile_rank"]) == ("3.0", "99.0")
+    assert next(row for row in rows if row["id"] == served[1])["percentile_rank"] == ""
+    assert exported["workflow_status"] == "new"
+
+
+async def test_export_of_nothing_has_a_header(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/signals/export")
+    assert answer.text.count("\n") == 1
+    assert answer.text.startswith("id,metric_id,")
+
+
+async def test_export_checks_its_parameters(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/signals/export", params={"domain": "Elegance"})
+    assert answer.status_code == 422
+
+
 async def test_newest_first_by_default(
     client: httpx.AsyncClient, served: list[str], connection: asyncpg.Connection
 ) -> None:
@@ -159,7 +237,7 @@ async def test_a_page_after_the_last_is_empty_but_counts(
     client: httpx.AsyncClient, served: list[str]
 ) -> None:
     page = (await client.get("/api/signals", params={"offset": 7})).json()
-    assert page == {"total_count": 7, "offset": 7, "limit": 25, "signals": []}
+    assert page == {"total_count": 7, "offset": 7, "limit": 25, "next_cursor": None, "signals": []}
 
 
 async def test_an_empty_database_gives_an_empty_page(client: httpx.AsyncClient) -> None:
@@ -167,6 +245,7 @@ async def test_an_empty_database_gives_an_empty_page(client: httpx.AsyncClient) 
         "total_count": 0,
         "offset": 0,
         "limit": 25,
+        "next_cursor": None,
         "signals": [],
     }
 
@@ -282,6 +361,13 @@ async def test_filter_options(client: httpx.AsyncClient, served: list[str]) -> N
         "simplified_signal_type": ["baseline", "emerging_risk"],
         "system_name": ["North", "South"],
         "service_line": ["Cardio", "Facility-wide"],
+        "counts": {
+            "metric_id": {"averageLos": 1, "losIndex": 6},
+            "domain": {"Efficiency": 4, "Safety": 1, "Utilization": 1, "Other": 1},
+            "simplified_signal_type": {"baseline": 1, "emerging_risk": 6},
+            "system_name": {"North": 5, "South": 1},
+            "service_line": {"Cardio": 2, "Facility-wide": 5},
+        },
     }
 
 
@@ -329,6 +415,8 @@ async def test_facilities(client: httpx.AsyncClient, served: list[str]) -> None:
         {"severity_min": 101},
         {"active": "maybe"},
         {"facility": "a\0b"},
+        {"q": "a\0b"},
+        {"assignee": "somebody"},
         {"service_line": "x" * 501},
     ],
 )
