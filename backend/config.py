@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DRIVER = "postgresql+asyncpg"
+# RFC 7518, section 3.2: a key of the size of the hash output.
+_LEAST_SECRET_BYTES = 32
 _SCHEMES = ("postgres", "postgresql", DRIVER)
 
 
@@ -66,6 +68,66 @@ class Settings(BaseSettings):
         default="", description="Folder of the dbt project; empty = the repository's."
     )
     TAXONOMY_PATH: str = Field(default="/app/taxonomy", description="Folder of the taxonomy files.")
+
+    AUTH_MODE: Literal["none", "api_key", "jwt"] = Field(
+        default="none", description="How callers show who they are; none serves this machine only."
+    )
+    TRUST_NETWORK: bool = Field(
+        default=False,
+        description=(
+            "With AUTH_MODE=none, serve other machines too: for a container whose port is published on "
+            "the loopback interface, or behind a proxy that authenticates."
+        ),
+    )
+    AUTH_JWT_SECRET: SecretStr | None = Field(
+        default=None, description="Shared secret of tokens, 32 bytes or more; for HS algorithms."
+    )
+    AUTH_JWT_JWKS: str | None = Field(
+        default=None, description="Public keys of tokens (JWK Set): an https URL or a file."
+    )
+    AUTH_JWT_ALGORITHM: Literal[
+        "HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "PS256", "ES256", "ES384"
+    ] = Field(default="HS256", description="The one algorithm that tokens may be signed with.")
+    AUTH_JWT_ISSUER: str | None = Field(default=None, description="Required `iss` of tokens.")
+    AUTH_JWT_AUDIENCE: str | None = Field(default=None, description="Required `aud` of tokens.")
+    AUTH_JWT_LEEWAY: int = Field(
+        default=30,
+        ge=0,
+        le=600,
+        description="Seconds that clocks may differ by when times of tokens are checked.",
+    )
+    AUTH_JWT_ROLE_CLAIM: str = Field(
+        default="role", description="Claim that names the role of callers who have no account."
+    )
+    RATE_LIMIT_WRITES: int = Field(
+        default=3000,
+        ge=0,
+        description="Writes a minute that a caller may send to a worker when callers sign in; 0 = any.",
+    )
+    RATE_LIMIT_FAILED_LOGINS: int = Field(
+        default=20, ge=0, description="Failed logins a minute from one address, per worker; 0 = any."
+    )
+    MAX_BODY_BYTES: int = Field(default=1_048_576, ge=1024, description="Largest request body, in bytes.")
+    RESPONSE_CACHE_BYTES: int = Field(
+        default=67_108_864, ge=0, description="Memory of a worker for responses it may send again; 0 = none."
+    )
+
+    @model_validator(mode="after")
+    def _tokens_can_be_checked(self) -> Self:
+        if self.AUTH_MODE != "jwt":
+            return self
+        shared = self.AUTH_JWT_ALGORITHM.startswith("HS")
+        secret = self.AUTH_JWT_SECRET
+        if shared and (secret is None or len(secret.get_secret_value().encode()) < _LEAST_SECRET_BYTES):
+            raise ValueError(
+                f"AUTH_JWT_ALGORITHM={self.AUTH_JWT_ALGORITHM} needs AUTH_JWT_SECRET"
+                f" of {_LEAST_SECRET_BYTES} bytes or more"
+            )
+        if not shared and self.AUTH_JWT_JWKS is None:
+            raise ValueError(f"AUTH_JWT_ALGORITHM={self.AUTH_JWT_ALGORITHM} needs AUTH_JWT_JWKS")
+        if self.AUTH_JWT_ISSUER is None or self.AUTH_JWT_AUDIENCE is None:
+            raise ValueError("AUTH_MODE=jwt needs AUTH_JWT_ISSUER and AUTH_JWT_AUDIENCE")
+        return self
 
     @field_validator("DATABASE_URL", "READ_DATABASE_URL")
     @classmethod

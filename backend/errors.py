@@ -24,6 +24,10 @@ class DomainError(Exception):
         self.hint = hint
         super().__init__(message)
 
+    def headers(self) -> dict[str, str]:
+        """Headers that an HTTP response must have besides."""
+        return {}
+
     def __str__(self) -> str:
         return self.message if self.hint is None else f"{self.message} ({self.hint})"
 
@@ -74,20 +78,6 @@ class SchemaMismatch(DomainError):
             found = f"the database's schema is at {current}, which this version does not know"
             hint = "run the version of the program that made it, or a newer one"
         super().__init__(f"{found}; this version needs {head}", hint)
-
-
-class Forbidden(DomainError):
-    """The caller is known, and the role does not allow this."""
-
-    slug = "forbidden"
-    title = "Not allowed"
-    status = 403
-
-    def __init__(self, name: str, role: str, right: str) -> None:
-        self.name = name
-        self.role = role
-        self.right = right
-        super().__init__(f"{name} ({role}) may not do this: it takes the right to {right}")
 
 
 class CursorInvalid(DomainError):

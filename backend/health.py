@@ -48,6 +48,6 @@ def install(app: FastAPI) -> None:
         "/ready",
         ready,
         response_model=Readiness,
-        responses=documented(SchemaMismatch, invalid=False),
+        responses=documented(SchemaMismatch, invalid=False, protected=False),
         tags=["health"],
     )

@@ -15,13 +15,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import health
 from backend.auth.actor import Right
+from backend.auth.authenticator import API_KEY_HEADER, SECURITY, SECURITY_SCHEMES
 from backend.auth.dependencies import Require
+from backend.auth.middleware import Authentication
 from backend.config import Settings, get_settings
 from backend.db.migrate import status_on
 from backend.db.session import connect, create_serving_engine
 from backend.errors import DomainError
 from backend.logs import configure_logging
-from backend.middleware import REQUEST_ID_HEADER, RequestContext
+from backend.metadata import router as metadata_router
+from backend.metrics import router as metrics_router
+from backend.middleware import REQUEST_ID_HEADER, Hardening, RequestContext
 from backend.problems import install_handlers, problem_schemas
 from backend.services.signal_hydrator import hydrate_if_empty
 from backend.signals import router as signals_router
@@ -47,17 +51,29 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     health.install(app)
     api = APIRouter(prefix="/api", dependencies=[Depends(Require(Right.READ))])
     api.include_router(signals_router.router)
+    api.include_router(metadata_router.router)
+    api.include_router(metrics_router.router)
     app.include_router(api)
     install_handlers(app)
     # The last one added is the outermost: browsers may read error responses too.
+    app.add_middleware(Authentication, settings=settings)
+    app.add_middleware(Hardening, max_body_bytes=settings.MAX_BODY_BYTES)
     app.add_middleware(RequestContext)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_credentials=True,
         allow_methods=["GET", "POST", "PATCH", "DELETE", "OPTIONS"],
-        allow_headers=["content-type", "authorization", "accept"],
-        expose_headers=[REQUEST_ID_HEADER],
+        allow_headers=[
+            "content-type",
+            "authorization",
+            "accept",
+            API_KEY_HEADER,
+            "if-match",
+            "if-none-match",
+            "last-event-id",
+        ],
+        expose_headers=[REQUEST_ID_HEADER, "ETag", "Retry-After"],
     )
     _document_problems(app)
     return app
@@ -112,6 +128,11 @@ def _document_problems(app: FastAPI) -> None:
                 title=app.title, version=app.version, description=app.description, routes=app.routes
             )
             document["components"]["schemas"] |= problem_schemas()
+            document["components"]["securitySchemes"] = SECURITY_SCHEMES
+            for path, operations in document["paths"].items():
+                if path.startswith("/api"):
+                    for operation in operations.values():
+                        operation["security"] = SECURITY
             app.openapi_schema = document
         return app.openapi_schema
 

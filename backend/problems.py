@@ -16,6 +16,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from backend.auth.errors import (
+    BodyTooLarge,
+    Forbidden,
+    IdentityProviderUnavailable,
+    RemoteWithoutAuthentication,
+    TooManyRequests,
+    Unauthenticated,
+)
 from backend.db.session import as_domain_error
 from backend.errors import DatabaseUnavailable, DomainError, StatementTimeout
 from backend.schemas.problems import Problem, ValidationProblem
@@ -23,19 +31,30 @@ from backend.schemas.problems import Problem, ValidationProblem
 MEDIA_TYPE = "application/problem+json"
 Responses = dict[int | str, dict[str, Any]]
 
+_PROTECTED = (
+    Unauthenticated,
+    Forbidden,
+    RemoteWithoutAuthentication,
+    TooManyRequests,
+    BodyTooLarge,
+    IdentityProviderUnavailable,
+)
 _TYPE_PREFIX = "urn:quality-compass:problem:"
 _RETRY_AFTER_SECONDS = "5"
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-def documented(*errors: type[DomainError], invalid: bool = True) -> Responses:
+def documented(*errors: type[DomainError], invalid: bool = True, protected: bool = True) -> Responses:
     """The ``responses`` of an operation that can end in ``errors``, as its documentation shows them.
 
-    ``invalid`` says whether it has parameters that can be malformed.
+    ``invalid`` says whether it has parameters that can be malformed, ``protected`` whether callers
+    must have a right to it.
     """
     by_status: dict[int, list[type[DomainError]]] = {}
     possible: tuple[type[DomainError], ...] = (*errors, DatabaseUnavailable, StatementTimeout)
+    if protected:
+        possible = (*possible, *_PROTECTED)
     for error in possible:
         by_status.setdefault(error.status, []).append(error)
     responses: Responses = {
@@ -103,6 +122,15 @@ def internal_problem(request: Request) -> Response:
     )
 
 
+async def failure(request: Request, error: Exception) -> Response:
+    """The answer to an error outside of handlers; what nobody foresaw is raised again."""
+    if isinstance(error, DomainError):
+        return await _on_domain_error(request, error)
+    if isinstance(error, DBAPIError):
+        return await _on_database_error(request, error)
+    raise error
+
+
 def install_handlers(app: FastAPI) -> None:
     """Make ``app`` answer every error as a problem."""
     app.add_exception_handler(DomainError, _on_domain_error)
@@ -113,9 +141,9 @@ def install_handlers(app: FastAPI) -> None:
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)
-    headers = (
-        {"Retry-After": _RETRY_AFTER_SECONDS} if error.status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    )
+    headers = error.headers()
+    if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": _RETRY_AFTER_SECONDS, **headers}
     if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request failed", problem=error.slug, reason=error.message)
     return problem(

@@ -42,6 +42,17 @@ def require_free_port(host: str, port: int) -> None:
         raise PortBusy(host, port, error.strerror or str(error)) from error
 
 
+def require_safe_binding(host: str) -> None:
+    """Raise RemoteWithoutAuthentication when other machines could call and nobody has to sign in."""
+    from backend.auth.authenticator import is_loopback
+    from backend.auth.errors import RemoteWithoutAuthentication
+    from backend.config import get_settings
+
+    settings = get_settings()
+    if settings.AUTH_MODE == "none" and not settings.TRUST_NETWORK and not is_loopback(host):
+        raise RemoteWithoutAuthentication(host)
+
+
 def run_server(database_url: str, host: str, port: int, workers: int) -> None:
     """Serve until interrupted, which is a normal end; workers find the database in the environment.
 

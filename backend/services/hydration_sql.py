@@ -1,8 +1,8 @@
-"""The statements of hydration: marts of a run -> ``signals`` and ``activity_events``, set by set.
+"""The statements of hydration: marts of a run -> ``signals``, set by set.
 
-They run in one transaction, in the order of this module. What changed is told from
-``signals_before``, a temporary table. Names of columns are constants of this module; values are
-bound.
+They run in one transaction, in the order of this module; those of ``event_sql`` come between. What
+changed is told from ``signals_before``, a temporary table. Names of columns are constants of this
+module; values are bound.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ where {_IN_SCOPE}
 # `version` is the place of a row's version: an update of any kind moves it.
 REMEMBER: Final = """
 create temporary table signals_before on commit drop as
-select s.id, s.ctid as version, s.active, s.simplified_severity, s.metric_value
+select s.id, s.ctid as version, s.active, s.run_id, s.simplified_severity, s.simplified_signal_type,
+    s.metric_value
 from public.signals as s
 where s.graph_name = :graph_name
 """
@@ -153,83 +154,6 @@ from public.signals as s
 inner join signals_before as b on b.id = s.id
 """
 
-
-def _percent_change(new: str, old: str) -> str:
-    """SQL: change from ``old`` in percent of its size; numeric, for it cannot overflow."""
-    return (
-        f"round((cast({new} as numeric) - cast({old} as numeric))"
-        f" / nullif(abs(cast({old} as numeric)), 0) * 100, 2)"
-    )
-
-
-ANNOUNCE_NEW: Final = f"""
-with announced as (
-    insert into public.activity_events (event_type, signal_id, payload)
-    select
-        'new_signal',
-        s.id,
-        jsonb_build_object(
-            'signal_type', s.simplified_signal_type,
-            'severity', s.simplified_severity,
-            'domain', s.domain,
-            'service_line', s.service_line,
-            'description', s.description,
-            'variance_percent', {_percent_change("s.metric_value", "s.peer_mean")}
-        )
-    from public.signals as s
-    where s.graph_name = :graph_name and not exists (select from signals_before as b where b.id = s.id)
-    returning 1
-)
-select count(*) from announced
-"""  # noqa: S608
-
-# A signal that came back counts as a regression, unless its severity is lower than when it left.
-ANNOUNCE_MOVED: Final = f"""
-with moved as (
-    select
-        s.id,
-        b.active as was_active,
-        b.simplified_severity as old_severity,
-        s.simplified_severity as severity,
-        b.metric_value as old_value,
-        s.metric_value,
-        {_percent_change("s.metric_value", "b.metric_value")} as percent_change,
-        coalesce(s.simplified_severity < b.simplified_severity, false) as improved,
-        format('%s at %s', m.metric_name, s.facility) as what
-    from signals_before as b
-    inner join public.signals as s on s.id = b.id
-    inner join public_marts.fct_signals as m on m.run_key = s.run_key and m.entity_key = s.entity_key
-    where s.run_key = :run_key
-      and s.ctid <> b.version
-      and (not b.active or s.simplified_severity <> b.simplified_severity)
-)
-insert into public.activity_events (event_type, signal_id, payload)
-select
-    case when moved.improved then 'improvement' else 'regression' end,
-    moved.id,
-    jsonb_build_object(
-        'description',
-        case
-            when not moved.was_active then
-                format('%s is back with severity %s', moved.what, coalesce(moved.severity::text, 'unknown'))
-            when moved.improved then
-                format('%s: severity fell from %s to %s', moved.what, moved.old_severity, moved.severity)
-            else format('%s: severity rose from %s to %s', moved.what, moved.old_severity, moved.severity)
-        end,
-        'percent_change', moved.percent_change,
-        'previous_severity', moved.old_severity,
-        'current_severity', moved.severity
-    ) || case
-        when moved.improved then jsonb_build_object(
-            'intervention_name', null,
-            'before_value', moved.old_value,
-            'after_value', moved.metric_value,
-            'effectiveness_label', format('severity %s to %s', moved.old_severity, moved.severity)
-        )
-        else jsonb_build_object('previous_value', moved.old_value, 'current_value', moved.metric_value)
-    end
-from moved
-"""  # noqa: S608
 
 DEACTIVATE_ABSENT: Final = f"""
 with absent as (

@@ -20,6 +20,7 @@ from backend.db.locks import HYDRATION
 from backend.db.models import Run, Signal
 from backend.enums import RunState
 from backend.errors import MartsMissing, MartValueInvalid, RunNotBuilt, RunNotPublished, RunUnknown
+from backend.services import event_sql
 from backend.services import hydration_sql as sql
 from backend.services.runs import published_runs
 
@@ -152,9 +153,12 @@ async def _copy(
     await run(sql.MERGE, row_limit=limit)
     before = (await run(sql.COUNT_UPDATED)).mappings().one()
     known, updated = before["known"], before["updated"]
-    created = (await run(sql.ANNOUNCE_NEW)).scalar_one()
-    await run(sql.ANNOUNCE_MOVED)
+    created = (await run(event_sql.ANNOUNCE_NEW)).scalar_one()
+    if updated:
+        await run(event_sql.ANNOUNCE_MOVED)
     deactivated = 0 if limit is not None else (await run(sql.DEACTIVATE_ABSENT)).scalar_one()
+    if deactivated:
+        await run(event_sql.ANNOUNCE_GONE)
     await run(sql.FORGET)
     # In a graph that had no signals, those inserted know their parents and children already.
     if known and (created or updated or deactivated):

@@ -272,7 +272,10 @@ async def test_every_operation_documents_its_errors(client: httpx.AsyncClient) -
             for status in set(responses) - {"200"}:
                 assert list(responses[status]["content"]) == ["application/problem+json"], path
             if path.startswith("/api"):
-                assert {"422", "503"} <= set(responses), path
+                assert {"401", "403", "503"} <= set(responses), path
+                assert operation["security"], path
+            if operation.get("parameters") or operation.get("requestBody"):
+                assert "422" in responses, path
             if "{signal_id}" in path:
                 assert "404" in responses, path
     schemas = document["components"]["schemas"]

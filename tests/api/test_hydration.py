@@ -56,6 +56,8 @@ async def test_every_new_signal_is_announced(engine: AsyncEngine, connection: as
                 "service_line": "Facility-wide",
                 "description": "emerging_risk (severity: 50)",
                 "variance_percent": 25.0,
+                "previous_run_id": None,
+                "current_run_id": "1",
             },
         )
     ]
@@ -180,6 +182,10 @@ async def test_a_moved_severity_is_news(engine: AsyncEngine, connection: asyncpg
         "percent_change": 100.0,
         "previous_severity": 50,
         "current_severity": 80,
+        "previous_signal_type": "emerging_risk",
+        "current_signal_type": "emerging_risk",
+        "previous_run_id": "1",
+        "current_run_id": "2",
     }
     ((about, payload),) = await events(connection, "improvement")
     assert about == signal_id(better)
@@ -189,10 +195,108 @@ async def test_a_moved_severity_is_news(engine: AsyncEngine, connection: asyncpg
         "before_value": 1.25,
         "after_value": 1.0,
         "percent_change": -20.0,
-        "effectiveness_label": "severity 50 to 20",
+        "effectiveness_label": "severity fell from 50 to 20",
         "previous_severity": 50,
         "current_severity": 20,
+        "previous_signal_type": "emerging_risk",
+        "current_signal_type": "emerging_risk",
+        "previous_run_id": "1",
+        "current_run_id": "2",
     }
+
+
+@pytest.mark.parametrize(
+    ("severity", "signal_type", "kind", "how"),
+    [
+        (59, "emerging_risk", None, ""),
+        (60, "emerging_risk", "regression", "severity rose from 50 to 60"),
+        (41, "emerging_risk", None, ""),
+        (40, "emerging_risk", "improvement", "severity fell from 50 to 40"),
+        (None, "emerging_risk", None, ""),
+        (50, "chronic_underperformer", "regression", "emerging_risk became chronic_underperformer"),
+        (
+            55,
+            "volatility_alert",
+            "regression",
+            "severity rose from 50 to 55, emerging_risk became volatility_alert",
+        ),
+        (50, "recovering", "improvement", "emerging_risk became recovering"),
+        # A severity that moved far decides.
+        (
+            39,
+            "critical_trajectory",
+            "improvement",
+            "severity fell from 50 to 39, emerging_risk became critical_trajectory",
+        ),
+        # Suspect data is neither better nor worse.
+        (50, "suspect_data", None, ""),
+        (50, None, None, ""),
+    ],
+)
+async def test_a_change_is_news_from_ten_points_of_severity_or_by_its_type(
+    engine: AsyncEngine,
+    connection: asyncpg.Connection,
+    severity: int | None,
+    signal_type: str | None,
+    kind: str | None,
+    how: str,
+) -> None:
+    row = signal_row("F1")
+    await publish_run(engine, await add_run(connection, "1", [row]))
+    changed = {**row, "simplified_severity": severity, "simplified_signal_type": signal_type}
+    run_key = await add_run(connection, "2", [changed])
+    for _ in range(3):
+        await publish_run(engine, run_key)
+    told = await connection.fetch(
+        "select event_type, payload ->> 'description' from activity_events where event_type <> 'new_signal'"
+    )
+    assert [tuple(each) for each in told] == ([(kind, f"LOS Index at Hospital F1: {how}")] if kind else [])
+
+
+async def test_that_a_signal_left_is_an_improvement_and_that_it_came_back_a_regression(
+    engine: AsyncEngine, connection: asyncpg.Connection
+) -> None:
+    stays, leaves = signal_row("F1"), signal_row("F2")
+    await publish_run(engine, await add_run(connection, "1", [stays, leaves]))
+    run_key = await add_run(connection, "2", [stays])
+    for _ in range(3):
+        await publish_run(engine, run_key)
+    ((about, payload),) = await events(connection, "improvement")
+    assert about == signal_id(leaves)
+    assert payload == {
+        "description": "LOS Index at Hospital F2 is no longer a signal",
+        "intervention_name": None,
+        "before_value": 1.25,
+        "after_value": None,
+        "percent_change": None,
+        "effectiveness_label": "no longer a signal",
+        "previous_severity": 50,
+        "current_severity": None,
+        "previous_signal_type": "emerging_risk",
+        "current_signal_type": None,
+        "previous_run_id": "1",
+        "current_run_id": "2",
+    }
+    # Better than it left, but there.
+    back = {**leaves, "simplified_severity": 20}
+    run_key = await add_run(connection, "3", [stays, back])
+    for _ in range(3):
+        await publish_run(engine, run_key)
+    ((about, payload),) = await events(connection, "regression")
+    assert about == signal_id(leaves)
+    assert payload["description"] == "LOS Index at Hospital F2 is back with severity 20"
+    assert (payload["previous_run_id"], payload["current_run_id"]) == ("1", "3")
+    assert len(await events(connection, "improvement")) == 1
+
+
+async def test_a_signal_that_comes_later_names_the_run_before(
+    engine: AsyncEngine, connection: asyncpg.Connection
+) -> None:
+    await publish_run(engine, await add_run(connection, "1", [signal_row("F1")]))
+    await publish_run(engine, await add_run(connection, "2", [signal_row("F1"), signal_row("F2")]))
+    told = dict(await events(connection, "new_signal"))
+    runs = {about: (payload["previous_run_id"], payload["current_run_id"]) for about, payload in told.items()}
+    assert runs == {signal_id(signal_row("F1")): (None, "1"), signal_id(signal_row("F2")): ("1", "2")}
 
 
 @pytest.mark.parametrize(("old", "new"), [(0.0, 1.0), (1e-300, 1e300), (-1e308, 1e308)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from transforms.cli import db, ingest, parity, preflight, preview, project, rules, runs, serve
+from transforms.cli import db, ingest, keys, parity, preflight, preview, project, rules, runs, serve, watch
 
 # Plain help text: drawing it with rich would triple the time `compass --help` takes.
 app = typer.Typer(
@@ -32,8 +32,10 @@ app.command("build")(ingest.build)
 app.command("publish")(ingest.publish)
 app.command("rollback")(ingest.rollback)
 app.command("hydrate")(ingest.hydrate)
+app.command("watch")(watch.watch)
 app.add_typer(runs.app, name="runs")
 app.add_typer(db.app, name="db")
+app.add_typer(keys.app, name="keys")
 app.command("parity")(parity.parity)
 app.command("synth")(project.synth)
 app.command("manifest")(project.manifest)

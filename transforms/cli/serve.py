@@ -21,8 +21,9 @@ def serve(
 
     from transforms.database import database
     from transforms.schema import prepare
-    from transforms.serving import require_free_port, run_server
+    from transforms.serving import require_free_port, require_safe_binding, run_server
 
+    require_safe_binding(host)
     require_free_port(host, port)
     with database() as url:
         asyncio.run(prepare(url))
@@ -47,8 +48,9 @@ def up(
     from transforms.run import open_run
     from transforms.sample import sample_run
     from transforms.schema import upgrade_schema
-    from transforms.serving import require_free_port, run_server
+    from transforms.serving import require_free_port, require_safe_binding, run_server
 
+    require_safe_binding(host)
     require_free_port(host, port)
     opened = open_run(run if run is not None else sample_run())
     note("Starting PostgreSQL")

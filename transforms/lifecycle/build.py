@@ -17,6 +17,7 @@ from transforms.errors import CompassError
 from transforms.lifecycle import registry
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
 from transforms.lifecycle.models import run_models
+from transforms.lifecycle.project_documents import store_project_documents
 from transforms.lifecycle.published import BUILT, PublishedRunProtected
 from transforms.progress import Progress
 
@@ -58,6 +59,7 @@ async def build(
         await _set_states(connection, run_keys, RunState.BUILDING)
         try:
             result = await run_models(_ENGINES[engine](database_url), turn, progress)
+            await store_project_documents(connection)
         except BaseException as error:
             if not connection.is_closed():
                 message = registry.failure("build", error)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 
+from transforms.database import CONNECT_ERRORS
 from transforms.errors import CompassError
 from transforms.locks import RUN_CLASS
 
@@ -66,6 +67,7 @@ async def _try(connection: asyncpg.Connection, run_key: str) -> bool:
 
 
 async def _release(connection: asyncpg.Connection, run_key: str) -> None:
-    # A lost connection has already given the lock back.
+    # A lost connection has already given the lock back, and may not know yet that it is lost.
     if not connection.is_closed():
-        await connection.execute("select pg_advisory_unlock($1, hashtext($2))", RUN_CLASS, run_key)
+        with suppress(*CONNECT_ERRORS, asyncpg.InternalClientError):
+            await connection.execute("select pg_advisory_unlock($1, hashtext($2))", RUN_CLASS, run_key)

@@ -21,6 +21,7 @@ from transforms.engines.postgres import PostgresEngine
 from transforms.engines.turn import build_turn
 from transforms.lifecycle import registry
 from transforms.lifecycle.models import run_models
+from transforms.lifecycle.project_documents import store_project_documents
 from transforms.lifecycle.publish import publish_within
 from transforms.lifecycle.transaction import transaction
 from transforms.progress import Progress
@@ -57,6 +58,7 @@ async def rebuild(
             await registry.set_state(inner, run.run_key, RunState.BUILDING)
             with timed("build"):
                 result = await run_models(PostgresEngine(database_url, within=inner), turn, progress)
+                await store_project_documents(inner)
             await registry.set_state(inner, run.run_key, RunState.BUILT)
             if not publish:
                 await registry.set_state(inner, run.run_key, run.state)

@@ -114,6 +114,16 @@ async def set_state(
     )
 
 
+async def published_run(connection: asyncpg.Connection, graph_name: str) -> RunRecord | None:
+    """The run that a graph serves."""
+    row = await connection.fetchrow(
+        f"select {_COLUMNS} from public.runs where graph_name = $1 and state = $2",  # noqa: S608
+        graph_name,
+        RunState.PUBLISHED,
+    )
+    return None if row is None else _record(row)
+
+
 async def previous_run(connection: asyncpg.Connection, graph_name: str) -> RunRecord | None:
     """The run of a graph that was published last, of those that no longer are."""
     row = await connection.fetchrow(

@@ -1,0 +1,1 @@
+"""Metadata of the dbt project and of the active run."""

@@ -1,0 +1,1 @@
+"""Metrics: what is measured, and questions to the semantic layer."""
