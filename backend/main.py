@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,7 +19,11 @@ from backend.auth.actor import Right
 from backend.auth.authenticator import API_KEY_HEADER, SECURITY, SECURITY_SCHEMES
 from backend.auth.dependencies import Require
 from backend.auth.middleware import Authentication
+from backend.caching.memory import ResponseMemory
+from backend.caching.middleware import Caching
+from backend.caching.versions import DataVersions
 from backend.config import Settings, get_settings
+from backend.db.listener import Listener
 from backend.db.migrate import status_on
 from backend.db.session import connect, create_serving_engine
 from backend.errors import DomainError
@@ -48,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.settings = settings
+    app.state.response_memory = ResponseMemory(settings.RESPONSE_CACHE_BYTES)
     health.install(app)
     api = APIRouter(prefix="/api", dependencies=[Depends(Require(Right.READ))])
     api.include_router(signals_router.router)
@@ -56,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(api)
     install_handlers(app)
     # The last one added is the outermost: browsers may read error responses too.
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(Caching, memory=app.state.response_memory)
     app.add_middleware(Authentication, settings=settings)
     app.add_middleware(Hardening, max_body_bytes=settings.MAX_BODY_BYTES)
     app.add_middleware(RequestContext)
@@ -86,12 +94,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     read_engine = engine
     if settings.READ_DATABASE_URL is not None:
         read_engine = create_serving_engine(settings.READ_DATABASE_URL, settings)
-    app.state.engine, app.state.read_engine = engine, read_engine
+    listener = Listener(settings.DATABASE_URL)
+    app.state.engine, app.state.read_engine, app.state.listener = engine, read_engine, listener
+    # The versions of the database that answers come from: a replica may be behind.
+    app.state.data_versions = DataVersions(read_engine, listener)
     try:
         await _require_schema(engine)
         await _fill(engine)
+        await listener.start()
         yield
     finally:
+        await listener.stop()
         await engine.dispose()
         await read_engine.dispose()
 

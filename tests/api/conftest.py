@@ -43,12 +43,19 @@ async def engine(migrated_url: str, connection: asyncpg.Connection) -> AsyncIter
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of ``app`` between its start and its end."""
+async def running(app: FastAPI, *, reloading: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of ``app`` between its start and its end.
+
+    ``reloading`` clients want to see at once what tests do to the database behind the service.
+    """
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://api") as client,
+        httpx.AsyncClient(
+            transport=transport,
+            base_url="http://api",
+            headers={"Cache-Control": "no-cache"} if reloading else {},
+        ) as client,
     ):
         yield client
 

@@ -51,21 +51,21 @@ _DATA_VERSIONS = (
 
 # Loading and building a run changes nothing that is served; publishing and taking back does.
 _TOUCHES = (
-    "create trigger touch_runs after update of state on public.runs for each row"
-    " when (old.state is distinct from new.state and 'published' in (old.state, new.state))"
+    "create trigger touch_runs after update on public.runs for each row"
+    " when ('published' in (old.state, new.state) and old.* is distinct from new.*)"
     " execute function public.touch_data_version('runs')",
     "create trigger touch_runs_deleted after delete on public.runs for each row"
     " execute function public.touch_data_version('runs')",
-    # Texts that people edit; publishing changes other columns.
-    "create trigger touch_signals after update of description_edited, why_matters_narrative"
-    " on public.signals for each statement execute function public.touch_data_version('signals')",
-    "create trigger touch_workflow after insert or update or delete on public.assignments"
+    # Before the rows are locked: an edit that waits for a publish must hold nothing it wants.
+    "create trigger touch_signals before insert or update or delete or truncate on public.signals"
+    " for each statement execute function public.touch_data_version('signals')",
+    "create trigger touch_workflow after insert or update or delete or truncate on public.assignments"
     " for each statement execute function public.touch_data_version('workflow')",
-    "create trigger touch_feed after insert or update or delete on public.activity_events"
+    "create trigger touch_feed after insert or update or delete or truncate on public.activity_events"
     " for each statement execute function public.touch_data_version('feed')",
     "create trigger touch_reads after insert or delete on public.event_reads"
     " for each statement execute function public.touch_data_version('feed')",
-    "create trigger touch_users after insert or update or delete on public.users"
+    "create trigger touch_users after insert or update or delete or truncate on public.users"
     " for each statement execute function public.touch_data_version('users')",
     "create trigger touch_metadata after insert or update or delete on public.project_documents"
     " for each statement execute function public.touch_data_version('metadata')",

@@ -1,0 +1,124 @@
+"""ETags, 304 and answers from memory for GET; what a write may have changed is read again.
+
+An ETag names versions of data, not bytes: it is known before a handler runs. The versions are
+read before the handler reads, so that an answer may be newer than its ETag says, never older.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import cast
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.auth.actor import Actor
+from backend.caching.memory import ResponseMemory, Stored
+from backend.caching.policy import policy
+from backend.caching.versions import DataVersions
+from backend.problems import failure
+
+_VARY = "Accept-Encoding, Authorization, X-API-Key"
+# Clients may keep an answer, and ask each time whether it still stands.
+_CACHE_CONTROL = "private, no-cache"
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Caching:
+    """ASGI middleware; needs the actor, so it stands behind authentication."""
+
+    def __init__(self, app: ASGIApp, memory: ResponseMemory) -> None:
+        self._app = app
+        self._memory = memory
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or not scope["path"].startswith("/api"):
+            await self._app(scope, receive, send)
+            return
+        versions = cast(DataVersions, scope["app"].state.data_versions)
+        if scope["method"] not in _READING:
+            try:
+                await self._app(scope, receive, send)
+            finally:
+                versions.doubt()
+            return
+        rule = policy(scope["path"]) if scope["method"] == "GET" else None
+        if rule is None:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        # Somebody who reloads wants to be sure (RFC 9111, section 5.2.1.4).
+        if "no-cache" in headers.get("cache-control", ""):
+            versions.doubt()
+        try:
+            current = await versions.current()
+        # Whatever it is becomes an answer; what nobody foresaw goes on.
+        except Exception as error:
+            await (await failure(Request(scope), error))(scope, receive, send)
+            return
+        actor = cast(Actor, scope["state"]["actor"])
+        gzip = "gzip" in headers.get("accept-encoding", "")
+        basis = (
+            scope["path"],
+            scope["query_string"],
+            [current.get(name) for name in rule.scopes],
+            rule.period(),
+            (actor.user_id, actor.role) if rule.personal else None,
+            gzip,
+        )
+        key = hashlib.blake2b(repr(basis).encode(), digest_size=16).hexdigest()
+        etag = f'W/"{key}"'
+        if _matches(headers.get("if-none-match"), etag):
+            await _send(send, 304, _validators(etag), b"")
+            return
+        stored = self._memory.get(key)
+        if stored is not None:
+            await _send(send, 200, stored.headers, stored.body)
+            return
+        await self._fill(scope, receive, send, key, etag)
+
+    async def _fill(self, scope: Scope, receive: Receive, send: Send, key: str, etag: str) -> None:
+        kept: list[bytes] | None = None
+        kept_headers: list[tuple[bytes, bytes]] = []
+
+        async def send_kept(message: Message) -> None:
+            nonlocal kept, kept_headers
+            if message["type"] == "http.response.start" and message["status"] == 200:
+                kept = []
+                MutableHeaders(scope=message).update(dict(_text(_validators(etag))))
+                # What is further out adds headers of its own to the message.
+                kept_headers = list(message["headers"])
+            elif message["type"] == "http.response.body" and kept is not None:
+                kept.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    self._memory.put(key, Stored(kept_headers, b"".join(kept)))
+            await send(message)
+
+        await self._app(scope, receive, send_kept)
+
+
+def _validators(etag: str) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"etag", etag.encode()),
+        (b"cache-control", _CACHE_CONTROL.encode()),
+        (b"vary", _VARY.encode()),
+    ]
+
+
+def _text(headers: list[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode(), value.decode()) for name, value in headers]
+
+
+def _matches(condition: str | None, etag: str) -> bool:
+    """Whether If-None-Match names ``etag``; weak comparison (RFC 9110, section 13.1.2)."""
+    if condition is None:
+        return False
+    opaque = etag.removeprefix("W/")
+    return any(each.strip().removeprefix("W/") in (opaque, "*") for each in condition.split(","))
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": body})

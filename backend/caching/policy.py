@@ -1,0 +1,51 @@
+"""What each part of the API depends on: an answer stands while these scopes of data do."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+# Age of a signal in days is part of its answers: they stand for so long at most.
+_DAYS_OPEN_SECONDS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Scopes that answers depend on; ``personal`` answers depend on who asks, ``ageing`` ones on the time."""
+
+    scopes: tuple[str, ...]
+    personal: bool = False
+    ageing: bool = False
+
+    def period(self) -> int:
+        """The stretch of time that an ageing answer belongs to; 0 for others."""
+        return int(time.time()) // _DAYS_OPEN_SECONDS if self.ageing else 0
+
+
+_SIGNALS = Policy(("runs", "signals", "workflow"), ageing=True)
+_HISTORY = Policy(("feed",), personal=True)
+
+# The longest prefix counts. What is not listed is never answered from memory: the registry of
+# runs, for one, changes with every load.
+_BY_PREFIX = {
+    "/api/signals": _SIGNALS,
+    "/api/feed": _HISTORY,
+    "/api/users": Policy(("users",), personal=True),
+    "/api/metadata": Policy(("runs", "metadata")),
+    "/api/metrics": Policy(("runs", "metadata")),
+    "/api/narratives": Policy(("runs",)),
+    "/api/modeling": Policy(("runs",)),
+    "/api/ontology": Policy(("runs", "signals")),
+}
+_NEVER = ("/api/feed/stream", "/api/signals/export")
+
+
+def policy(path: str) -> Policy | None:
+    """The policy of a path; None where nothing is kept."""
+    if path.startswith(_NEVER):
+        return None
+    if path.startswith("/api/signals/") and path.endswith(("/history", "/assignment")):
+        # An assignment has a version of its own, which its ETag names.
+        return _HISTORY if path.endswith("/history") else None
+    prefix = "/".join(path.split("/", 3)[:3])
+    return _BY_PREFIX.get(prefix)
