@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend import health
+from backend import health, telemetry
 from backend.auth.actor import Right
 from backend.auth.authenticator import API_KEY_HEADER, SECURITY, SECURITY_SCHEMES
 from backend.auth.dependencies import Require
@@ -34,6 +34,7 @@ from backend.middleware import REQUEST_ID_HEADER, Hardening, RequestContext
 from backend.problems import install_handlers, problem_schemas
 from backend.services.signal_hydrator import hydrate_if_empty
 from backend.signals import router as signals_router
+from backend.telemetry import CountRequests
 
 DESCRIPTION = (
     "Quality signals of hospitals: which facility differs from its peers, in what, since when, and why."
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     app.state.response_memory = ResponseMemory(settings.RESPONSE_CACHE_BYTES)
     health.install(app)
+    counting = telemetry.install(app)
     api = APIRouter(prefix="/api", dependencies=[Depends(Require(Right.READ))])
     api.include_router(signals_router.router)
     api.include_router(metadata_router.router)
@@ -65,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(Caching, memory=app.state.response_memory)
     app.add_middleware(Authentication, settings=settings)
+    app.add_middleware(CountRequests, telemetry=counting)
     app.add_middleware(Hardening, max_body_bytes=settings.MAX_BODY_BYTES)
     app.add_middleware(RequestContext)
     app.add_middleware(

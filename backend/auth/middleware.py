@@ -1,4 +1,4 @@
-"""Who calls is found out before anything else happens to a request below /api."""
+"""Who calls is found out before anything else happens to a request for data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from backend.auth.limits import Limit
 from backend.config import Settings
 from backend.problems import failure
 
+_PROTECTED = ("/api", "/metrics")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -26,7 +27,7 @@ class Authentication:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or not scope["path"].startswith("/api"):
+        if scope["type"] != "http" or not scope["path"].startswith(_PROTECTED):
             await self._app(scope, receive, send)
             return
         request = Request(scope)

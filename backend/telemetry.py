@@ -1,0 +1,177 @@
+"""GET /metrics: what the service does, for Prometheus.
+
+Each process counts for itself. With PROMETHEUS_MULTIPROC_DIR set, as prometheus_client wants it,
+the numbers of all workers are added up, whichever of them is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import FastAPI
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy.pool import QueuePool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.db.session import snapshot
+from backend.dependencies import ReadEngine
+from backend.problems import documented
+from backend.services.runs import published_runs
+
+_FROM_MEMORY = "(from memory)"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Telemetry:
+    """Counts requests of one application; ``registry`` holds what /metrics shows."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self._requests = Counter("compass_http_requests", "Requests answered", labels, registry=self.registry)
+        self._seconds = Histogram(
+            "compass_http_request_seconds",
+            "Time until the answer was sent",
+            ("method", "route"),
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.registry.register(_State(app))
+
+    def observe(self, scope: Scope, status: int, seconds: float) -> None:
+        """A request has been answered. Routes are named by their pattern, so that ids do not add up."""
+        route = _pattern(scope, status)
+        self._requests.labels(scope["method"], route, str(status)).inc()
+        self._seconds.labels(scope["method"], route).observe(seconds)
+
+
+def _pattern(scope: Scope, status: int) -> str:
+    if "route" in scope:
+        names = {value: f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
+        return "/".join(names.get(segment, segment) for segment in scope["path"].split("/"))
+    return _FROM_MEMORY if scope["path"].startswith("/api") and status in (200, 304) else "(none)"
+
+
+class CountRequests:
+    """ASGI middleware: tells ``telemetry`` of every request."""
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+        self._app = app
+        self._telemetry = telemetry
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def send_noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        finally:
+            self._telemetry.observe(scope, status, time.perf_counter() - started)
+
+
+class _State(Collector):
+    """What is looked at when it is asked for: connections, memory, the listener."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+
+    def collect(self) -> Iterable[Any]:
+        """The metrics, as they are now."""
+        state = self._app.state
+        memory = state.response_memory
+        hits = CounterMetricFamily("compass_response_memory_hits", "Answers sent from memory")
+        hits.add_metric([], memory.hits)
+        misses = CounterMetricFamily("compass_response_memory_misses", "Answers that memory did not hold")
+        misses.add_metric([], memory.misses)
+        yield hits
+        yield misses
+        yield GaugeMetricFamily("compass_response_memory_bytes", "Size of memory", value=memory.size)
+        yield GaugeMetricFamily(
+            "compass_listening",
+            "1 while announcements of changes arrive",
+            value=int(state.listener.connected),
+        )
+        connections = GaugeMetricFamily(
+            "compass_database_connections", "Connections of the pool", labels=["database", "state"]
+        )
+        for name, engine in (("primary", state.engine), ("read", state.read_engine)):
+            pool = engine.pool
+            if isinstance(pool, QueuePool):
+                connections.add_metric([name, "idle"], pool.checkedin())
+                connections.add_metric([name, "in_use"], pool.checkedout())
+        yield connections
+
+
+async def metrics(request: Request, engine: ReadEngine) -> Response:
+    """Counters and gauges in the text format of Prometheus, published runs among them."""
+    telemetry: Telemetry = request.app.state.telemetry
+    published = CollectorRegistry()
+    async with snapshot(engine) as connection:
+        runs = await published_runs(connection)
+    published.register(_Published(runs))
+    shown = telemetry.registry
+    text = generate_latest(shown)
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        together = CollectorRegistry()
+        multiprocess.MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        text = generate_latest(together)
+    return Response(text + generate_latest(published), media_type=CONTENT_TYPE_LATEST)
+
+
+class _Published(Collector):
+    """Which run each graph serves, and since when."""
+
+    def __init__(self, runs: Iterable[Any]) -> None:
+        self._runs = runs
+
+    def collect(self) -> Iterable[Any]:
+        """One gauge, a sample a graph."""
+        gauge = GaugeMetricFamily(
+            "compass_published_timestamp_seconds",
+            "When the published run of a graph was published",
+            labels=["graph", "run_id"],
+        )
+        for run in self._runs:
+            if run.published_at is not None:
+                gauge.add_metric([run.graph_name, run.run_id], run.published_at.timestamp())
+        yield gauge
+
+
+def install(app: FastAPI) -> Telemetry:
+    """Add the operation, and what counts, to ``app``."""
+    telemetry = Telemetry(app)
+    app.state.telemetry = telemetry
+    app.add_api_route(
+        "/metrics",
+        metrics,
+        response_class=Response,
+        responses={
+            **documented(invalid=False),
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        },
+        tags=["health"],
+    )
+    return telemetry

@@ -1,0 +1,63 @@
+"""GET /metrics: counts that agree with what was asked."""
+
+from __future__ import annotations
+
+import asyncpg
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.api.marts import add_run, signal_row
+
+
+async def _samples(client: httpx.AsyncClient) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    answer = await client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def _key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+async def test_requests_are_counted_by_route(client: httpx.AsyncClient) -> None:
+    for _ in range(3):
+        await client.get("/api/signals/facilities")
+    for number in range(4):
+        await client.get(f"/api/signals/00000000-0000-0000-0000-00000000000{number}")
+    await client.get("/nowhere")
+    samples = await _samples(client)
+    count = "compass_http_requests_total"
+    assert samples[_key(count, method="GET", route="/api/signals/{signal_id}", status="404")] == 4
+    facilities = [
+        value
+        for (name, labels), value in samples.items()
+        if name == count and dict(labels)["route"] in ("/api/signals/facilities", "(from memory)")
+    ]
+    assert sum(facilities) == 3
+    assert samples[_key(count, method="GET", route="(none)", status="404")] == 1
+    seconds = samples[
+        _key("compass_http_request_seconds_count", method="GET", route="/api/signals/{signal_id}")
+    ]
+    assert seconds == 4
+
+
+async def test_state_of_the_worker_is_shown(
+    client: httpx.AsyncClient, connection: asyncpg.Connection
+) -> None:
+    await add_run(connection, "1", [signal_row("F1")], state="published")
+    await connection.execute("update runs set published_at = '2026-01-02T03:04:05Z'")
+    await client.get("/api/signals")
+    await client.get("/api/signals")
+    samples = await _samples(client)
+    assert samples[_key("compass_response_memory_hits_total")] == 1
+    assert samples[_key("compass_response_memory_bytes")] > 0
+    assert samples[_key("compass_database_connections", database="primary", state="in_use")] == 0
+    assert samples[_key("compass_published_timestamp_seconds", graph="graph", run_id="1")] == pytest.approx(
+        1_767_323_045
+    )
