@@ -33,6 +33,7 @@ from backend.metrics import router as metrics_router
 from backend.middleware import REQUEST_ID_HEADER, Hardening, RequestContext
 from backend.problems import install_handlers, problem_schemas
 from backend.services.signal_hydrator import hydrate_if_empty
+from backend.runs import router as runs_router
 from backend.signals import router as signals_router
 from backend.telemetry import CountRequests
 
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api.include_router(signals_router.router)
     api.include_router(metadata_router.router)
     api.include_router(metrics_router.router)
+    api.include_router(runs_router.router)
     app.include_router(api)
     install_handlers(app)
     # The last one added is the outermost: browsers may read error responses too.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -168,6 +170,13 @@ async def _on_database_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return _method_not_allowed(request, operations_at(request))
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # The framework's word for a body that is not even text; for a client it is one more invalid body.
+        return _invalid(
+            request, [{"type": "json_invalid", "loc": ("body",), "msg": str(error.detail), "input": None}]
+        )
     title = HTTPStatus(error.status_code).phrase
     return problem(
         request,
@@ -179,9 +188,41 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     )
 
 
+def operations_at(request: Request) -> set[str]:
+    """Methods of the operations at the request's path; a path without parameters counts alone."""
+    paths: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    asked = request.url.path
+    if asked in paths:
+        return {method.upper() for method in paths[asked]}
+    return {
+        method.upper()
+        for path, operations in paths.items()
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path)), asked)
+        for method in operations
+    }
+
+
+def _method_not_allowed(request: Request, allowed: set[str]) -> Response:
+    return problem(
+        request,
+        status=405,
+        slug="method-not-allowed",
+        title="Method Not Allowed",
+        detail=f"{request.method} does not work here; {', '.join(sorted(allowed)) or 'nothing'} does",
+        headers={"Allow": ", ".join(sorted(allowed))},
+    )
+
+
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    mistakes = error.errors()
+    allowed = operations_at(request)
+    if allowed and request.method not in allowed:
+        # A literal path that was taken for the parameter of another one.
+        return _method_not_allowed(request, allowed)
+    return _invalid(request, error.errors())
+
+
+def _invalid(request: Request, mistakes: Sequence[Any]) -> Response:
     short = [
         {
             "location": str(mistake["loc"][0]) if mistake["loc"] else "",

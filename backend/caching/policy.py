@@ -37,7 +37,13 @@ _BY_PREFIX = {
     "/api/modeling": Policy(("runs",)),
     "/api/ontology": Policy(("runs", "signals")),
 }
-_NEVER = ("/api/feed/stream", "/api/signals/export")
+_NEVER = (
+    "/api/feed/stream",
+    "/api/signals/export",
+    # The run that INSIGHT_GRAPH_RUN names need not be published; taxonomy files change unannounced.
+    "/api/metadata/bundle",
+    "/api/metadata/run-manifest",
+)
 
 
 def policy(path: str) -> Policy | None:

@@ -26,7 +26,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
-    Numeric,
+    Float,
     Text,
     and_,
     cast,
@@ -164,7 +164,7 @@ def _comparable(dimension: Expression, value: _Literal) -> tuple[Expression, Exp
         return dimension, literal(given, Text)
     if isinstance(kind, Boolean) and isinstance(given, bool):
         return dimension, literal(given, Boolean)
-    if isinstance(kind, Integer | Numeric) and isinstance(given, float):
+    if isinstance(kind, Integer | Float) and isinstance(given, float):
         return dimension, literal(given, Double)
     raise SyntaxFault(value.position, f"the dimension is compared with {_wanted(kind)}")
 

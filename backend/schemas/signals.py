@@ -179,12 +179,6 @@ def _text(value: str) -> str:
     return value
 
 
-def _not_blank(value: str) -> str:
-    if not value.strip():
-        raise ValueError("must not be blank")
-    return value
-
-
 FreeText = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_text)]
 SearchText = Annotated[str, StringConstraints(max_length=500), AfterValidator(_text)]
 
@@ -192,7 +186,10 @@ SearchText = Annotated[str, StringConstraints(max_length=500), AfterValidator(_t
 class SignalUpdate(BaseModel):
     """What people can change of a signal; keys that are left out change nothing."""
 
-    description: Annotated[FreeText, AfterValidator(_not_blank)] = Field(
-        default="", description="Neither blank nor null. Later runs leave an edited text alone."
+    description: Annotated[FreeText, StringConstraints(pattern=r"\S")] = Field(
+        default="",
+        description="Neither blank nor null. Later runs leave an edited text alone.",
+        # Left out it changes nothing; there is no value that it stands for.
+        json_schema_extra=lambda schema: schema.pop("default"),
     )
     why_matters_narrative: FreeText | None = Field(default=None, description="Null clears it.")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from backend.services.movement import direction
+
 
 def _percent_change(new: str, old: str) -> str:
     """SQL: change from ``old`` in percent of its size; numeric, for it cannot overflow."""
@@ -40,30 +42,7 @@ with announced as (
 select count(*) from announced
 """  # noqa: S608
 
-WORSE_BY: Final = 10
-"""Points of severity that make a change news."""
-
-# The type of suspect data says nothing about quality, so that it is neither better nor worse.
-_FROM_BEST_TO_WORST: Final = (
-    "sustained_excellence",
-    "improving_leader",
-    "baseline",
-    "recovering",
-    "emerging_risk",
-    "volatility_alert",
-    "chronic_underperformer",
-    "critical_trajectory",
-)
-
-
-def _rank(signal_type: str) -> str:
-    """SQL: place of a signal type among all; null when it has none."""
-    types = ", ".join(f"'{name}'" for name in _FROM_BEST_TO_WORST)
-    return f"array_position(array[{types}], {signal_type})"
-
-
-# A severity that moved far decides, else the type. A signal that came back is a regression, for
-# that it left was an improvement.
+# A signal that came back is a regression, for that it left was an improvement.
 ANNOUNCE_MOVED: Final = f"""
 with changed as (
     select
@@ -77,12 +56,7 @@ with changed as (
         s.simplified_signal_type as signal_type,
         b.metric_value as old_value,
         s.metric_value,
-        case
-            when not b.active then 1
-            when abs(s.simplified_severity - b.simplified_severity) >= {WORSE_BY}
-                then sign(s.simplified_severity - b.simplified_severity)
-            else sign({_rank("s.simplified_signal_type")} - {_rank("b.simplified_signal_type")})
-        end as direction,
+        case when not b.active then 1 else {direction("b", "s")} end as direction,
         format('%s at %s', m.metric_name, s.facility) as what
     from signals_before as b
     inner join public.signals as s on s.id = b.id

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, UnaryExpression, exists, or_
+from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import KeyedColumnElement
 
 from backend.db.models import Assignment
@@ -17,6 +18,9 @@ from backend.schemas.signals import SearchText
 from backend.signals import search
 
 MAX_OFFSET = 1_000_000
+
+# Lists join assignments themselves; conditions look them up on their own.
+_Work = aliased(Assignment)
 Severity = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -113,9 +117,7 @@ class SignalFilters(PlaceFilters):
         if self.severity_max is not None:
             conditions.append(Row.simplified_severity <= self.severity_max)
         if self.assignee is not None:
-            conditions.append(
-                exists().where(Assignment.signal_id == Row.id, Assignment.assignee_id == self.assignee)
-            )
+            conditions.append(exists().where(_Work.signal_id == Row.id, _Work.assignee_id == self.assignee))
         if self.q and self.q.strip():
             conditions.append(search.matches(self.q))
         if self.active is not Active.ALL:
@@ -172,5 +174,5 @@ def _facilities(given: list[str]) -> list[str]:
 
 def _has_status(status: AssignmentStatus) -> ColumnElement[bool]:
     if status is AssignmentStatus.NEW:
-        return ~exists().where(Assignment.signal_id == Row.id, Assignment.status != AssignmentStatus.NEW)
-    return exists().where(Assignment.signal_id == Row.id, Assignment.status == status)
+        return ~exists().where(_Work.signal_id == Row.id, _Work.status != AssignmentStatus.NEW)
+    return exists().where(_Work.signal_id == Row.id, _Work.status == status)

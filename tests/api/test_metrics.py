@@ -17,7 +17,7 @@ from transforms.lifecycle.project_documents import store_project_documents
 JANUARY = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
 FEBRUARY = datetime(2026, 2, 10, 8, tzinfo=UTC)
 
-_CONTRIBUTIONS = """run_key text, graph_name text, metric_id text, node_metric_id text, is_node_metric boolean,
+_CONTRIBUTIONS = """run_key text, graph_name text, metric_id text, is_node_metric boolean,
     method text, parent_entity_key text, contribution_direction text, abs_excess double precision,
     parent_service_line text, child_service_line text, child_sub_service_line text, loaded_at timestamptz"""
 _FACILITIES = """run_key text, facility_id text, facility_name text, system_name text,

@@ -1,0 +1,82 @@
+"""The served API against its own OpenAPI document: every operation, many requests, all checks."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.compass import compass, serving
+from transforms.sample import sample_run
+
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+EXAMPLES = 4
+
+
+@pytest.fixture(scope="module")
+def ingested(database_url: str) -> str:
+    """A database with the sample run published."""
+    compass("db", "upgrade", database_url=database_url)
+    compass("ingest", str(sample_run()), database_url=database_url)
+    return database_url
+
+
+def _check(client: httpx.Client, report: Path, *arguments: str) -> None:
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("schemathesis"),
+            "--config-file",
+            CONFIGURATION,
+            "run",
+            f"{client.base_url}/openapi.json",
+            "--checks=all",
+            f"--max-examples={EXAMPLES}",
+            "--generation-deterministic",
+            "--exclude-path=/api/feed/stream",
+            "--suppress-health-check=all",
+            "--report=ndjson",
+            f"--report-ndjson-path={report}",
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
+
+
+def test_everybody_on_this_machine(ingested: str, tmp_path: Path) -> None:
+    with serving(ingested) as client:
+        _check(client, tmp_path / "report.ndjson")
+
+
+def test_with_a_key(ingested: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = compass(
+        "keys", "create", "admin@example.org", "--role", "admin", "--format", "json", database_url=ingested
+    )
+    monkeypatch.setenv("AUTH_MODE", "api_key")
+    monkeypatch.setenv("RATE_LIMIT_FAILED_LOGINS", "0")
+    with serving(ingested) as client:
+        _check(client, tmp_path / "report.ndjson", "-H", f"X-API-Key: {json.loads(made.stdout)['key']}")
+        # Whatever the requests did, the server still stands and says so.
+        assert client.get("/ready").status_code == 200
+
+
+def test_without_a_key(ingested: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTH_MODE", "api_key")
+    with serving(ingested) as client:
+        document = client.get("/openapi.json").json()
+        asked = 0
+        for path, operations in document["paths"].items():
+            for method in operations:
+                if not path.startswith("/api"):
+                    continue
+                answer = client.request(method, path)
+                assert answer.status_code in (401, 429), path
+                assert answer.headers["content-type"] == "application/problem+json"
+                asked += 1
+        assert asked > 20
