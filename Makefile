@@ -46,6 +46,7 @@ lint: $(DEV_INSTALLED) ## Check format, style, types, import directions and the 
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/compass manifest --check
 	@$(BIN)/python -m transforms.reports.catalogue --check
+	@$(BIN)/python -m transforms.reports.api_reference --check
 
 bench: $(DEV_INSTALLED) ## Measure speed and memory of loading, building and serving
 	@$(BIN)/python -m pytest tests/benchmarks -m benchmark --capture=no --timeout=1800

@@ -33,6 +33,7 @@ from backend.metrics import router as metrics_router
 from backend.middleware import REQUEST_ID_HEADER, Hardening, RequestContext
 from backend.problems import install_handlers, problem_schemas
 from backend.services.signal_hydrator import hydrate_if_empty
+from backend.ontology import router as ontology_router
 from backend.runs import router as runs_router
 from backend.signals import router as signals_router
 from backend.telemetry import CountRequests
@@ -53,6 +54,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=settings.APP_VERSION,
         description=DESCRIPTION,
         lifespan=_lifespan,
+        # Clients are generated from the document: the name of an operation is that of its function.
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.settings = settings
     app.state.response_memory = ResponseMemory(settings.RESPONSE_CACHE_BYTES)
@@ -63,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api.include_router(metadata_router.router)
     api.include_router(metrics_router.router)
     api.include_router(runs_router.router)
+    api.include_router(ontology_router.router)
     app.include_router(api)
     install_handlers(app)
     # The last one added is the outermost: browsers may read error responses too.
