@@ -14,6 +14,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Text,
+    TextClause,
     UniqueConstraint,
     false,
     func,
@@ -34,6 +35,16 @@ SEARCHED = """
         || ' ' || description || ' ' || coalesce(why_matters_narrative, ''))
 """.strip()
 """Words of a signal, as its search index holds them; queries must say the same."""
+
+_COUNTED = (
+    "active", "domain", "simplified_signal_type", "metric_id", "system_name", "service_line",
+    "sub_service_line", "facility", "facility_id", "simplified_severity",
+)  # fmt: skip
+
+
+def _sorted_index(name: str, column: str | TextClause) -> Index:
+    """An index that gives pages of signals in the order of ``column``."""
+    return Index(f"ix_signals_{name}", column, "id", postgresql_include=["active"])
 
 
 class Run(Timestamped, Base):
@@ -112,13 +123,13 @@ class Signal(Timestamped, Base):
             postgresql_nulls_not_distinct=True,
         ),
         CheckConstraint(one_of("domain", SignalDomain), name="domain"),
-        Index("ix_signals_entity_dimensions", "entity_dimensions", postgresql_using="gin"),
-        Index("ix_signals_detected_at_id", text("detected_at DESC"), "id"),
-        Index("ix_signals_simplified_severity_id", text("simplified_severity DESC NULLS LAST"), "id"),
-        Index("ix_signals_percentile_rank_id", text("percentile_rank DESC NULLS LAST"), "id"),
-        Index("ix_signals_metric_id_id", "metric_id", "id"),
-        Index("ix_signals_facility_by_name", "facility", "id"),
-        Index("ix_signals_metric_value_id", "metric_value", "id"),
+        _sorted_index("detected_at_id", text("detected_at DESC")),
+        _sorted_index("simplified_severity_id", text("simplified_severity DESC NULLS LAST")),
+        _sorted_index("percentile_rank_id", text("percentile_rank DESC NULLS LAST")),
+        _sorted_index("metric_id_id", "metric_id"),
+        _sorted_index("facility_by_name", "facility"),
+        _sorted_index("metric_value_id", "metric_value"),
+        Index("ix_signals_counting", *_COUNTED, "id"),
         Index("ix_signals_search", text(SEARCHED), postgresql_using="gin"),
     )
 
@@ -130,11 +141,11 @@ class Signal(Timestamped, Base):
     active: Mapped[bool] = mapped_column(server_default=true())
     canonical_node_id: Mapped[str]
     metric_id: Mapped[str]
-    domain: Mapped[str] = mapped_column(index=True)
+    domain: Mapped[str]
     facility: Mapped[str]
     facility_id: Mapped[str | None] = mapped_column(index=True)
-    system_name: Mapped[str | None] = mapped_column(index=True)
-    service_line: Mapped[str] = mapped_column(index=True)
+    system_name: Mapped[str | None]
+    service_line: Mapped[str]
     sub_service_line: Mapped[str | None]
     description: Mapped[str]
     description_edited: Mapped[bool] = mapped_column(server_default=false())
@@ -152,7 +163,7 @@ class Signal(Timestamped, Base):
     group_value: Mapped[str | None]
     metric_trend_timeline: Mapped[str | None]
     trend_direction: Mapped[str | None]
-    simplified_signal_type: Mapped[str | None] = mapped_column(index=True)
+    simplified_signal_type: Mapped[str | None]
     simplified_severity: Mapped[int | None] = mapped_column(BigInteger)
     annual_excess_cost: Mapped[float | None]
     excess_los_days: Mapped[float | None]

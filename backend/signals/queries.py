@@ -153,20 +153,23 @@ def related(signal_id: UUID) -> Rows:
     )
 
 
-def children(signal_id: UUID, limit: int) -> Rows:
-    """Summaries of the signals one step down, most severe first; each row carries ``total_count``."""
+def children(signal_id: UUID, facility_id: str | None, limit: int) -> Rows:
+    """Summaries of the signals one step down, most severe first; each row carries ``total_count``.
+
+    ``facility_id`` is that of the signal.
+    """
     parent = aliased(Row, name="parent")
     return (
         select(*_SUMMARY, func.count().over().label("total_count"))
         .join(parent, _is_parent(parent, Row))
-        .where(parent.id == signal_id, parent.active, Row.active)
+        .where(parent.id == signal_id, parent.active, Row.active, _at(facility_id))
         .order_by(*_MOST_SEVERE_FIRST)
         .limit(limit)
     )
 
 
-def nearest_parent(signal_id: UUID) -> Rows:
-    """Summary of the signal one step up that shares most dimensions."""
+def nearest_parent(signal_id: UUID, facility_id: str | None) -> Rows:
+    """Summary of the signal one step up that shares most dimensions; ``facility_id`` is the signal's."""
     child = aliased(Row, name="child")
     shared = (
         select(func.count())
@@ -176,7 +179,7 @@ def nearest_parent(signal_id: UUID) -> Rows:
     return (
         select(*_SUMMARY)
         .join(child, _is_parent(Row, child))
-        .where(child.id == signal_id, child.active, Row.active)
+        .where(child.id == signal_id, child.active, Row.active, _at(facility_id))
         .order_by(shared.desc(), *_MOST_SEVERE_FIRST)
         .limit(1)
     )
@@ -213,6 +216,11 @@ def facilities(system_name: str | None) -> Select[str]:
 
 def _signals() -> Rows:
     return select(*_COLUMNS, _STATUS).outerjoin(Assignment, Assignment.signal_id == Row.id)
+
+
+def _at(facility_id: str | None) -> ColumnElement[bool]:
+    """At this facility; a condition that an index can answer, unlike a comparison of two rows."""
+    return Row.facility_id.is_(None) if facility_id is None else Row.facility_id == facility_id
 
 
 def _is_parent(parent: type[Row], child: type[Row]) -> ColumnElement[bool]:

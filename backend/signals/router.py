@@ -178,7 +178,11 @@ async def children(
     """Signals of the same facility and metric that divide this one further, one step down the graph."""
     async with snapshot(engine) as connection:
         origin = await _one(connection, queries.technical(signal_id), signal_id)
-        rows = (await connection.execute(queries.children(signal_id, limit))).mappings().all()
+        rows = (
+            (await connection.execute(queries.children(signal_id, origin["facility_id"], limit)))
+            .mappings()
+            .all()
+        )
     return JsonResponse(
         {
             "signal_id": str(signal_id),
@@ -196,7 +200,11 @@ async def parent(signal_id: UUID, engine: ReadEngine) -> Response:
     """The signal of the same facility and metric that this one is a part of, one step up the graph."""
     async with snapshot(engine) as connection:
         origin = await _one(connection, queries.technical(signal_id), signal_id)
-        row = (await connection.execute(queries.nearest_parent(signal_id))).mappings().one_or_none()
+        row = (
+            (await connection.execute(queries.nearest_parent(signal_id, origin["facility_id"])))
+            .mappings()
+            .one_or_none()
+        )
     return JsonResponse(
         {
             "signal_id": str(signal_id),

@@ -42,6 +42,8 @@ def _check(client: httpx.Client, report: Path, *arguments: str) -> None:
             f"--report-ndjson-path={report}",
             *arguments,
         ],
+        # It leaves a folder of its own where it runs.
+        cwd=report.parent,
         capture_output=True,
         text=True,
         check=False,
