@@ -15,6 +15,21 @@ from contracts.run_data import RunData
 
 AGGREGATE_GRAIN = "aggregate_time_period"
 
+SCORES = (
+    "simple_zscore",
+    "robust_zscore",
+    "mean_simple_zscore",
+    "latest_simple_zscore",
+    "mean_robust_zscore",
+    "latest_robust_zscore",
+    "slope",
+    "slope_percentile",
+    "percentile_rank",
+)
+"""Numbers of a method that are withheld where it is suppressed."""
+
+ZSCORES = ("simple", "robust")
+
 Make = Callable[[RunData], pl.DataFrame]
 
 _POINTS = pl.List(pl.Struct({"period": pl.String, "value": pl.Float64}))
@@ -52,13 +67,14 @@ def nodes(data: RunData) -> pl.DataFrame:
     defined = data.frames["raw_node_results"].select(
         "canonical_node_id", "time_grain", "start_period", "end_period", "period_count"
     )
-    suffix = pl.col("canonical_node_id").str.split("__").list.last()
+    # The file's name, not the header's: a header that names another node changes no values.
+    suffix = pl.col("source_file").str.extract(r"__([^/]+)\.jsonl?$").str.split("__").list.last()
     broken = sorted(data.broken_files)
     return (
         found.join(headers, on="source_file", how="left")
         .join(defined, on="canonical_node_id", how="left")
         .with_columns(
-            temporal=pl.coalesce("time_grain", suffix) != AGGREGATE_GRAIN,
+            temporal=pl.coalesce(suffix, "time_grain") != AGGREGATE_GRAIN,
             complete=~pl.col("source_file").is_in(broken)
             & (pl.col("announced").fill_null(pl.col("entity_count")) == pl.col("entity_count")),
             legacy=pl.col("source_file").str.ends_with(".json"),
@@ -82,17 +98,30 @@ def entities(data: RunData) -> pl.DataFrame:
 def methods(data: RunData) -> pl.DataFrame:
     """raw_statistical_methods with its entity, its node and ``position`` among the entity's methods.
 
-    Rows of a line that repeats an entity are left out.
+    ``live`` rows hold a score or should: one that is suppressed and has a score is among them.
+    ``valueless`` tells entities that have nothing to compute a score from, and ``ranked`` whether
+    every entity of the node has the method. Rows of a line that repeats an entity are left out.
     """
-    own = entities(data).select(*_ENTITY, "line_number", "metric_value", *_NODE)
+    value = pl.when("temporal").then("timeline_length").otherwise("metric_value")
+    own = entities(data).select(*_ENTITY, "line_number", "metric_value", *_NODE, valueless=value.is_null())
     number = pl.int_range(pl.len())
     begins = pl.struct("entity_key", "line_number").rle_id().diff().fill_null(1) != 0
-    return (
+    scored = pl.any_horizontal([pl.col(name).is_not_null() for name in SCORES])
+    rows = (
         data.frames["raw_statistical_methods"]
         .drop("run_key", "run_id", "canonical_node_id", "runtime", "runtime_status")
         .with_columns(position=number - pl.when(begins).then(number).forward_fill())
         .join(own, on=["entity_key", "line_number"], nulls_equal=True, maintain_order="left")
+        .with_columns(scored=scored, live=~pl.col("suppressed") | scored)
     )
+    of_node = ("canonical_node_id", "method_name")
+    everyone = (
+        rows.group_by(of_node)
+        .agg(pl.len())
+        .join(nodes(data).select("canonical_node_id", "entity_count", "complete"), on="canonical_node_id")
+    )
+    ranked = pl.col("complete") & (pl.col("len") == pl.col("entity_count"))
+    return rows.join(everyone.select(*of_node, ranked=ranked), on=of_node, how="left", maintain_order="left")
 
 
 def of_method(data: RunData, *names: str) -> pl.DataFrame:
@@ -105,8 +134,10 @@ def trends(data: RunData) -> pl.DataFrame:
     """One row a temporal entity: its timeline and per-period z-scores as lists of equal length.
 
     ``entity`` numbers the rows. ``simple`` and ``robust`` are null where the array is suppressed,
-    missing, or as long as neither the months nor the months that have a value; ``gaps`` tells timelines that lack
-    months of the node's window or values.
+    missing, or as long as neither the months nor the months that have a value; ``gaps`` tells
+    timelines that lack months of the node's window or values. Of a timeline that is ``disordered``,
+    ``outside`` the window, ``lacking`` months that are said to be observed, or ``misaligned`` with
+    its scores, nobody knows which value belongs to which month.
     """
     point = pl.element().struct
     timelines = (
@@ -136,10 +167,10 @@ def trends(data: RunData) -> pl.DataFrame:
         .drop("points", "timeline")
         .with_columns(observed=pl.col("values").list.drop_nulls().list.len())
     )
-    for name in ("simple", "robust"):
+    for name in ZSCORES:
         scores = (
             of_method(data, f"trending_{name}_zscore")
-            .filter(~pl.col("suppressed"))
+            .filter("live")
             .select("entity_key", pl.col(f"per_period_{name}_zscores").alias("written"))
             .unique("entity_key", keep="first")
             .with_columns(
@@ -150,8 +181,33 @@ def trends(data: RunData) -> pl.DataFrame:
         )
         joined = timelines.join(scores, on="entity_key", how="left", maintain_order="left")
         timelines = _aligned(joined, name)
+    return timelines.with_columns(_disordered(timelines)).with_columns(**_faults())
+
+
+def _disordered(timelines: pl.DataFrame) -> pl.Series:
+    """Whether the months of each timeline do not ascend; all months in one column are fastest."""
+    months = timelines.select("entity", "periods").explode("periods")
+    same = pl.col("entity") == pl.col("entity").shift(1)
+    late = months.filter(same & (pl.col("periods") <= pl.col("periods").shift(1)))
+    return timelines["entity"].is_in(late["entity"].unique().implode()).alias("disordered")
+
+
+def _faults() -> dict[str, pl.Expr]:
+    """What a timeline lacks, and what else is wrong with it."""
     short = pl.col("timeline_length") < pl.col("window").fill_null(pl.col("timeline_length"))
-    return timelines.with_columns(gaps=short | (pl.col("observed") < pl.col("timeline_length")))
+    first, last = pl.col("periods").list.first(), pl.col("periods").list.last()
+    outside = ~pl.col("disordered") & (
+        (first < pl.col("start_period")) | (last > pl.col("end_period"))
+    ).fill_null(False)
+    observed = pl.col("observed_count") == pl.col("window")
+    misfits = [pl.col(f"{name}_written").fill_null(False) & pl.col(name).is_null() for name in ZSCORES]
+    fits = [pl.col(name).is_not_null() for name in ZSCORES]
+    return {
+        "gaps": short | (pl.col("observed") < pl.col("timeline_length")),
+        "outside": outside,
+        "lacking": (observed & short & ~outside).fill_null(False),
+        "misaligned": pl.any_horizontal(misfits) & ~pl.any_horizontal(fits),
+    }
 
 
 def _aligned(timelines: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -169,7 +225,10 @@ def _aligned(timelines: pl.DataFrame, name: str) -> pl.DataFrame:
 
 @derived
 def points(data: RunData) -> pl.DataFrame:
-    """One row a point of a timeline: entity number, node, month, value and both z-scores."""
+    """One row a point of a timeline: entity number, node, month, value and both z-scores.
+
+    ``simple_listed`` and ``robust_listed`` tell whether the entity has scores at all.
+    """
     nothing = pl.col("values").list.eval(pl.lit(None, dtype=pl.Float64))
     return (
         trends(data)
@@ -179,8 +238,11 @@ def points(data: RunData) -> pl.DataFrame:
             "canonical_node_id",
             "entity_dimensions_hash",
             "timeline_length",
+            "faceted",
+            "gaps",
             "periods",
             "values",
+            *(pl.col(name).is_not_null().alias(f"{name}_listed") for name in ZSCORES),
             pl.col("simple").fill_null(nothing),
             pl.col("robust").fill_null(nothing),
             index=pl.int_ranges(0, pl.col("timeline_length")),

@@ -256,7 +256,7 @@ CASES = (
         ),
         FACILITY_AGGREGATE,
         3,
-        also=frozenset({"QC542", "QC409"}),
+        also=frozenset({"QC542", "QC409", "QC607"}),
     ),
     Case(
         "QC539",

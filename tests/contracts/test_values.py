@@ -44,6 +44,7 @@ CASES = (
         line(FACILITY_AGGREGATE, 3, lambda item: statistics(item).update(simple_zscore=-11.5)),
         FACILITY_AGGREGATE,
         3,
+        also=frozenset({"QC612"}),
         says="-11.5",
     ),
     Case(
@@ -53,6 +54,7 @@ CASES = (
         FACILITY_AGGREGATE,
         3,
         "/metric/0/values",
+        also=frozenset({"QC612"}),
         says="-0.5",
     ),
     Case(
@@ -62,6 +64,7 @@ CASES = (
         FACILITY_MONTHLY,
         3,
         "/metric/0/values",
+        also=frozenset({"QC620"}),
     ),
     Case(
         "QC403",
@@ -132,7 +135,7 @@ CASES = (
         FACETED_AGGREGATE,
         3,
         says="Alchemy",
-        also=frozenset({"QC542"}),
+        also=frozenset({"QC542", "QC607"}),
     ),
 )
 

@@ -12,12 +12,21 @@ from typing import Any
 
 from contracts.check import check_schemas
 from contracts.findings import Finding, Severity
-from contracts.rules import documents, files, graph, references, values
+from contracts.rules import (
+    classification,
+    contributions,
+    documents,
+    files,
+    graph,
+    references,
+    statistics,
+    values,
+)
 from contracts.run_data import RunData
 from transforms.run import open_run
 from transforms.stage import stage_run
 
-FAMILIES = (files, values, references, graph, documents)
+FAMILIES = (files, values, references, graph, statistics, classification, contributions, documents)
 
 METRIC = "losIndex"
 FACILITY_AGGREGATE = f"results/nodes/{METRIC}__medicareId__aggregate_time_period.jsonl"

@@ -8,8 +8,8 @@ from contracts.derived import derived, methods, of_method
 from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
-from contracts.rules.statistics.comparison import Comparison, compare, differs, report
-from contracts.rules.statistics.peers import FACET, facets, values
+from contracts.rules.statistics.comparison import Comparison, compare, report
+from contracts.rules.statistics.peers import FACET, facet_sizes, facets, midpoint_rank, values
 from contracts.run_data import RunData
 
 PEER_MEAN = Rule(
@@ -63,19 +63,12 @@ PEER_COUNT = Rule(
 
 RULES = (PEER_MEAN, PEER_STD, SIMPLE_ZSCORE, ROBUST_ZSCORE, PERCENTILE_RANK, PEER_COUNT)
 
-MIN_PEERS = 15
-"""Facets with fewer entities are suppressed, unless the header says otherwise."""
+AGGREGATE_METHODS = ("simple_zscore", "robust_zscore")
 PEER_COUNT_PATH = "/statistical_methods/{position}/runtime/anomaly_statistics/peer_count"
 
 _WRITTEN = pl.col("metric_value")
 _FLOOR = pl.col("std_floor").fill_null(0.0)
 _ABSENT_IN_LEGACY = ~pl.col("legacy")
-
-
-def _midpoint_rank(column: str) -> pl.Expr:
-    """100 (below + equal / 2) / n within the facet: the mean rank of ties, less a half."""
-    rank = pl.col(column).rank("average").over(FACET)
-    return pl.when("complete").then(100.0 * (rank - 0.5) / pl.col(column).count().over(FACET))
 
 
 _SIMPLE = (
@@ -129,7 +122,7 @@ _COUNTS = (
         (pl.col("entity_with_statistics_count"), pl.col("n"), pl.col("none")),
         "peer_count is not the number of peers with statistics",
         path=PEER_COUNT_PATH,
-        when=pl.col("peer_count").is_not_null(),
+        when=pl.col("peer_count").is_not_null() | (pl.col("live") & _ABSENT_IN_LEGACY),
     ),
 )
 COMPARISONS = (*_SIMPLE, *_ROBUST, *_COUNTS)
@@ -138,24 +131,29 @@ COMPARISONS = (*_SIMPLE, *_ROBUST, *_COUNTS)
 @derived
 def aggregate_defects(data: RunData) -> pl.DataFrame:
     """Statistics of aggregate entities that follow neither from what is written nor from the values."""
-    own = of_method(data, "simple_zscore", "robust_zscore").filter(~pl.col("temporal"))
-    sound = values(data).select(
-        "entity_key", repaired=pl.col("sound").ne_missing(pl.col("value"))
-    )
+    own = of_method(data, *AGGREGATE_METHODS).filter(~pl.col("temporal"))
+    sound = values(data).select("entity_key", repaired=pl.col("sound").ne_missing(pl.col("value")))
     rows = (
         own.join(_headers(data), on=(*FACET, "statistical_method"), how="left", maintain_order="left")
         .join(facets(data), on=FACET, how="left", maintain_order="left")
+        .join(facet_sizes(data), on=FACET, how="left", maintain_order="left")
+        .filter(pl.col("counted").fill_null(True))
         .join(sound, on="entity_key", how="left", maintain_order="left")
         .with_columns(
             pl.col("repaired").fill_null(False),
-            none=pl.when(pl.col("entity_count") < pl.col("min_peer_count").fill_null(MIN_PEERS)).then(0),
+            none=pl.when(pl.col("known") < pl.col("min_peer_count")).then(0),
         )
     )
-    live = rows.filter(~pl.col("suppressed"))
-    simple = live.filter(pl.col("method_name") == "simple_zscore").with_columns(
-        value_rank=_midpoint_rank("metric_value"), score_rank=_midpoint_rank("simple_zscore")
+    by = (*FACET, "method_name")
+    live = rows.filter("live").with_columns(
+        value_rank=midpoint_rank("metric_value", by), score_rank=midpoint_rank("simple_zscore", by)
     )
-    robust = live.filter(pl.col("method_name") == "robust_zscore")
+    # Too few peers or no value, and no score: that it should be suppressed is for others to tell.
+    void = ~pl.col("scored") & (
+        (pl.col("known") < pl.col("min_peer_count")) | pl.col("metric_value").is_null()
+    )
+    judged = live.filter(~pl.col("suppressed") & ~void.fill_null(False))
+    simple, robust = (judged.filter(pl.col("method_name") == name) for name in AGGREGATE_METHODS)
     return pl.concat(
         [compare(simple, _SIMPLE), compare(robust, _ROBUST), compare(rows, _COUNTS)], how="diagonal"
     )
@@ -165,14 +163,12 @@ def _headers(data: RunData) -> pl.DataFrame:
     return data.frames["raw_global_statistics"].select(
         "canonical_node_id",
         "statistical_method",
-        "entity_count",
         "entity_with_statistics_count",
         "global_metric_median",
         "global_mad",
         "std_floor",
         "mad_floor",
         "winsor_applied",
-        "min_peer_count",
         entity_dimensions_hash="facet_dimensions_hash",
     )
 

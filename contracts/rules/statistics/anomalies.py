@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Literal
+
 import polars as pl
 
 from contracts.derived import derived, methods
@@ -9,7 +12,7 @@ from contracts.findings import Finding, Severity
 from contracts.rules.folding import Row, fold
 from contracts.rules.rule import Rule
 from contracts.rules.statistics.aggregate import aggregate_defects
-from contracts.rules.statistics.comparison import differs
+from contracts.rules.statistics.comparison import differs, number_text
 from contracts.rules.statistics.slopes import slope_defects
 from contracts.rules.statistics.trending import trend_defects
 from contracts.run_data import RunData
@@ -50,11 +53,16 @@ FOREIGN_NUMBER = Rule(
 
 RULES = (STATISTIC_VALUE, TIER, BRACES, FOREIGN_NUMBER)
 
-NO_SCORE = "no_score"
+_LABELS = pl.Enum([*ANOMALY_TIERS, "no_score"])
+_UNSCORED = len(ANOMALY_TIERS)
+"""Place of the label that missing and suppressed statistics have."""
 ZSCORE_BOUNDS = (-3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0)
 PERCENTILE_BOUNDS = (5.0, 10.0, 20.0, 40.0, 60.0, 80.0, 90.0, 95.0)
 """Upper bounds of all tiers but the last, inclusive; a value on a bound may go either way."""
 DECIMALS = 4
+
+Side = Literal["left", "right"]
+_SIDES: tuple[Side, Side] = ("left", "right")
 
 _ZSCORES = (
     "simple_zscore",
@@ -81,9 +89,7 @@ def statistic_defects(data: RunData) -> pl.DataFrame:
 @derived
 def labelled(data: RunData) -> pl.DataFrame:
     """raw_anomalies with the statistic each rule applies to, as the method has it."""
-    statistic = pl.coalesce(
-        pl.when(pl.col("applies_to") == name).then(pl.col(name)) for name in _STATISTICS
-    )
+    statistic = pl.coalesce(pl.when(pl.col("applies_to") == name).then(pl.col(name)) for name in _STATISTICS)
     rules = data.frames["raw_anomalies"].select(
         *_KEY, "applies_to", "anomaly_method", "anomaly", "statistic_value", "rendered", "line_number"
     )
@@ -118,48 +124,50 @@ def _values(data: RunData, frame: pl.DataFrame) -> list[Finding]:
     shown = pl.col("statistic_value").is_not_null()
     wrong = frame.filter(
         known
-        & (shown | ~pl.col("legacy"))
+        & (shown | ~(pl.col("legacy") | pl.col("suppressed")))
         & (
             differs(pl.col("statistic_value"), pl.col("statistic"))
             | (shown & pl.col("statistic").is_null() & ~pl.col("suppressed"))
         )
-    ).join(statistic_defects(data), on=[*_KEY, "applies_to"], how="anti", maintain_order="left")
+    )
     return fold(
         STATISTIC_VALUE,
-        wrong,
+        _without(wrong, statistic_defects(data), (*_KEY, "applies_to")),
         lambda row: f"statistic_value is not {row['applies_to']}",
         json_path=_path("statistic_value"),
-        expected=lambda row: _number(row["statistic"]),
-        actual=lambda row: _number(row["statistic_value"]),
+        expected=lambda row: number_text(row["statistic"]),
+        actual=lambda row: number_text(row["statistic_value"]),
     )
 
 
 def _tiers(frame: pl.DataFrame) -> list[Finding]:
     """Labels that fit neither the value beside them nor the statistic, from either side of a bound."""
-    bins = {False: ZSCORE_BOUNDS, True: PERCENTILE_BOUNDS}
     found: list[Finding] = []
-    for percentile, bounds in bins.items():
-        names = _PERCENTILES if percentile else _ZSCORES
-        own = frame.filter(pl.col("applies_to").is_in(names))
-        readings = [
-            pl.col(column).cut(bounds, labels=ANOMALY_TIERS, left_closed=left).cast(pl.String)
-            for column in ("statistic_value", "statistic")
-            for left in (False, True)
+    label = pl.col("anomaly").cast(_LABELS, strict=False).to_physical()
+    withheld = (pl.col("suppressed") & (label == _UNSCORED)).fill_null(False)
+    for names, bounds in ((_ZSCORES, ZSCORE_BOUNDS), (_PERCENTILES, PERCENTILE_BOUNDS)):
+        own = frame.filter(pl.col("applies_to").is_in(names) & ~pl.col("legacy"))
+        tiers = [
+            _tier(column, bounds, side) for column in ("statistic_value", "statistic") for side in _SIDES
         ]
-        labels = [reading.fill_null(NO_SCORE) for reading in readings]
-        own = own.with_columns(tier=labels[0])
-        fits = [pl.col("anomaly") == label for label in labels]
-        withheld = pl.col("suppressed") & (pl.col("anomaly") == NO_SCORE)
-        wrong = own.filter(~pl.any_horizontal(fits) & ~withheld & ~pl.col("legacy"))
+        fits = [(label == tier).fill_null(False) for tier in tiers]
         found += fold(
             TIER,
-            wrong,
+            own.with_columns(tier=tiers[0]).filter(~pl.any_horizontal(fits) & ~withheld),
             lambda row: f"the label does not follow from {row['applies_to']}",
             json_path=_path("anomaly"),
-            expected=lambda row: f"{row['tier']} (for {_number(row['statistic_value'])})",
+            expected=lambda row: (
+                f"{_LABELS.categories[row['tier']]} (for {number_text(row['statistic_value'])})"
+            ),
             actual=lambda row: row["anomaly"],
         )
     return found
+
+
+def _tier(column: str, bounds: tuple[float, ...], side: Side) -> pl.Expr:
+    """The label of a number, by its place; one on a bound belongs to the tier below on the ``left``."""
+    tier = pl.lit(pl.Series(bounds)).search_sorted(pl.col(column), side=side)
+    return pl.when(pl.col(column).is_null()).then(_UNSCORED).otherwise(tier)
 
 
 def _texts(data: RunData, frame: pl.DataFrame) -> list[Finding]:
@@ -179,10 +187,19 @@ def _texts(data: RunData, frame: pl.DataFrame) -> list[Finding]:
     )
 
 
+def _without(frame: pl.DataFrame, others: pl.DataFrame, on: tuple[str, ...]) -> pl.DataFrame:
+    """Rows of ``frame`` that are not among ``others``, of which there are hardly ever any."""
+    return frame if others.is_empty() else frame.join(others, on=on, how="anti", maintain_order="left")
+
+
 def _foreign_numbers(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose text has a number of four decimals that no statistic of the method rounds to."""
+    """Rows whose text has a number of four decimals that no statistic of the method rounds to.
+
+    Methods with a statistic that was found wrong are left out: the text may quote the right one.
+    """
     quoted = (
-        frame.select(*_KEY, "anomaly_method", "statistic", "rendered")
+        _without(frame, statistic_defects(data), _KEY)
+        .select(*_KEY, "anomaly_method", "statistic", "rendered")
         .filter(pl.col("rendered").is_not_null())
         .with_columns(quoted=pl.col("rendered").str.extract_all(rf"[-\u2212]?\d+\.\d{{{DECIMALS}}}\b"))
         .explode("quoted")
@@ -211,15 +228,11 @@ def _rounds_to(column: str) -> pl.Expr:
     return (pl.col(column) - pl.col("number")).abs() <= _HALF_UNIT
 
 
-def _path(member: str):  # type: ignore[no-untyped-def]
+def _path(member: str) -> Callable[[Row], str]:
     def path(row: Row) -> str:
         return f"/statistical_methods/{row['position']}/anomalies/*/methods/*/{member}"
 
     return path
-
-
-def _number(value: float | None) -> str:
-    return "null" if value is None else repr(value)
 
 
 CHECKS = (check_anomalies,)

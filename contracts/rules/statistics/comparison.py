@@ -108,15 +108,16 @@ def report(defects: pl.DataFrame, comparisons: Sequence[Comparison]) -> list[Fin
                 item.message,
                 json_path=lambda row, item=item: item.path.format(**{**row, "column": item.column}),  # type: ignore[misc]
                 expected=_expected,
-                actual=lambda row: _number(row["actual"]),
+                actual=lambda row: number_text(row["actual"]),
                 severity=Severity.WARNING if lenient else None,
             )
     return found
 
 
 def _expected(row: Row) -> str:
-    return f"{_number(row['expected'])} (tolerance {TOLERANCE:g})"
+    return f"{number_text(row['expected'])} (tolerance {TOLERANCE:g})"
 
 
-def _number(value: float | None) -> str:
+def number_text(value: float | None) -> str:
+    """A number as JSON writes it."""
     return "null" if value is None else repr(value)

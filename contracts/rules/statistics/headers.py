@@ -9,7 +9,7 @@ from contracts.findings import Finding, Severity
 from contracts.rules.folding import Row, fold
 from contracts.rules.rule import Rule
 from contracts.rules.statistics.comparison import Comparison, compare, report
-from contracts.rules.statistics.peers import FACET, facets, monthly, peer_statistics
+from contracts.rules.statistics.peers import FACET, NODE, facets, monthly, peer_statistics
 from contracts.run_data import RunData
 
 HEADER_MEAN = Rule(
@@ -74,9 +74,15 @@ RULES = (HEADER_MEAN, HEADER_STD, HEADER_MEDIAN, HEADER_MAD, FLOOR_FLAG, FACET_C
 _PATH = "/statistical_methods/{method}/summary/global_statistics/facets/{facet}"
 _STATISTICS = f"{_PATH}/method_statistics/{{column}}"
 _COUNTS_PATH = f"{_PATH}/facet_counts/{{column}}"
-_SMALL = pl.col("entity_count") < pl.col("min_peer_count").fill_null(0)
+_SMALL = pl.min_horizontal("entity_count", "with_value") < pl.col("min_peer_count").fill_null(0)
 """Statistics of facets without enough peers may be null."""
 _ALL = "all"
+_COUNTED = pl.col("entity_count").is_null() | (
+    (pl.col("entity_count") == pl.col("entities")) | (pl.col("entity_count") == pl.col(f"entities_{_ALL}"))
+).fill_null(False)
+"""Where entities are missing from a facet or have joined it, its statistics must differ."""
+_LEFT = (pl.col("entity_count") > pl.col("entities")) & pl.col("strays").is_not_null()
+"""Facets that entities without a facet may have left: the finding is about those entities."""
 
 _STATISTIC_COMPARISONS = tuple(
     Comparison(
@@ -85,7 +91,7 @@ _STATISTIC_COMPARISONS = tuple(
         (pl.col(own), pl.col(f"{own}_{_ALL}")),
         f"{column} is not that of the facet's values",
         path=_STATISTICS,
-        when=pl.col("complete") & (pl.col(column).is_not_null() | (~_SMALL & needed)),
+        when=pl.col("complete") & _COUNTED & (pl.col(column).is_not_null() | (~_SMALL & needed)),
     )
     for rule, column, own, needed in (
         (HEADER_MEAN, "global_metric_mean", "mean", pl.lit(True)),
@@ -101,7 +107,7 @@ _COUNT_COMPARISONS = (
         (pl.col("entities"), pl.col(f"entities_{_ALL}")),
         "entity_count is not the number of entities of the facet",
         path=_COUNTS_PATH,
-        when=pl.col("complete") & pl.col("entity_count").is_not_null(),
+        when=pl.col("complete") & pl.col("entity_count").is_not_null() & ~_LEFT,
     ),
     Comparison(
         FACET_COUNTS,
@@ -109,7 +115,7 @@ _COUNT_COMPARISONS = (
         (pl.col("with_value"), pl.col(f"with_value_{_ALL}"), pl.col("entities"), pl.col("none")),
         "entity_with_statistics_count is not the number of entities with a value",
         path=_COUNTS_PATH,
-        when=pl.col("complete") & pl.col("entity_with_statistics_count").is_not_null(),
+        when=pl.col("complete") & pl.col("entity_with_statistics_count").is_not_null() & ~_LEFT,
     ),
     Comparison(
         FACET_COUNTS,
@@ -118,6 +124,7 @@ _COUNT_COMPARISONS = (
         "record_count exceeds entities times periods, or falls short of the known values",
         path=_COUNTS_PATH,
         when=pl.col("complete")
+        & ~_LEFT
         & ((pl.col("record_count") > pl.col("most_records")) | (pl.col("record_count") < pl.col("n"))),
     ),
 )
@@ -131,16 +138,15 @@ def headers(data: RunData) -> pl.DataFrame:
     Columns that end in ``_all`` hold those of the whole node for temporal nodes, whose headers
     may pool a facet or the node.
     """
-    names = pl.concat(
-        [
-            data.auxiliary["node_headers"]
-            .select("canonical_node_id", statistical_method=pl.col("statistical_methods"))
-            .with_columns(pl.col("statistical_method").str.json_decode(pl.List(pl.String)))
-            .with_columns(method=pl.int_ranges(0, pl.col("statistical_method").list.len()))
-            .filter(pl.col("statistical_method").list.len() > 0)
-            .explode("statistical_method", "method")
-        ]
-    ).unique(["canonical_node_id", "statistical_method"])
+    names = (
+        data.auxiliary["node_headers"]
+        .select("canonical_node_id", statistical_method=pl.col("statistical_methods"))
+        .with_columns(pl.col("statistical_method").str.json_decode(pl.List(pl.String)))
+        .with_columns(method=pl.int_ranges(0, pl.col("statistical_method").list.len()))
+        .filter(pl.col("statistical_method").list.len() > 0)
+        .explode("statistical_method", "method")
+        .unique(["canonical_node_id", "statistical_method"])
+    )
     number = pl.int_range(pl.len()).over("canonical_node_id", "statistical_method")
     return (
         data.frames["raw_global_statistics"]
@@ -163,14 +169,14 @@ def headers(data: RunData) -> pl.DataFrame:
             robust=pl.col("method_name").str.contains("robust", literal=True),
             most_records=pl.coalesce("entities", f"entities_{_ALL}")
             * pl.when("temporal").then(pl.col("period_count")).otherwise(1),
-            none=pl.when(_SMALL).then(0),
+            none=pl.when(_SMALL & pl.col("with_value").is_not_null()).then(0),
         )
     )
 
 
 def _facet_entities(data: RunData, suffix: str = "") -> pl.DataFrame:
     """Counts and statistics of the entities of each facet, or of each whole node."""
-    by = FACET[:1] if suffix else FACET
+    by = NODE if suffix else FACET
     has_value = pl.coalesce(pl.col("metric_value").is_not_null(), False) | (pl.col("known") > 0)
     own = entities(data).with_columns(known=_known_points())
     counts = own.group_by(by).agg(
@@ -197,18 +203,23 @@ def check_headers(data: RunData) -> list[Finding]:
     frame = headers(data)
     if frame.is_empty():
         return []
+    strays = _without_facet(data, frame).group_by("canonical_node_id").agg(strays=pl.len())
+    frame = frame.join(strays, on="canonical_node_id", how="left", maintain_order="left")
     found = report(compare(frame, COMPARISONS), COMPARISONS)
     return [*found, *_floors(frame), *_foreign_facets(frame), *_facetless(data, frame)]
 
 
 def _floors(frame: pl.DataFrame) -> list[Finding]:
     found: list[Finding] = []
-    for flag, floor, spread in (
-        ("std_floor_applied", "std_floor", "global_metric_std"),
-        ("mad_floor_applied", "mad_floor", "global_mad"),
+    for flag, floor, spread, own in (
+        ("std_floor_applied", "std_floor", "global_metric_std", "std"),
+        ("mad_floor_applied", "mad_floor", "global_mad", "mad"),
     ):
+        # A wrong spread has its own finding.
+        readings = [pl.col(name) for name in (spread, own, f"{own}_{_ALL}")]
+        fits = [(pl.col(flag) == (reading < pl.col(floor))).fill_null(False) for reading in readings]
         wrong = frame.filter(
-            (pl.col(flag) != (pl.col(spread) < pl.col(floor))) & (pl.col(spread) != pl.col(floor))
+            pl.col(spread).is_not_null() & pl.col(floor).is_not_null() & ~pl.any_horizontal(fits)
         )
         found += fold(
             FLOOR_FLAG,
@@ -224,9 +235,7 @@ def _floors(frame: pl.DataFrame) -> list[Finding]:
 def _foreign_facets(frame: pl.DataFrame) -> list[Finding]:
     """Facets without entities; the whole node is a facet of facility nodes and of pooled trends."""
     whole = pl.col("facet_dimensions") == "{}"
-    foreign = frame.filter(
-        pl.col("complete") & pl.col("entities").is_null() & ~(whole & pl.col("temporal"))
-    )
+    foreign = frame.filter(pl.col("complete") & pl.col("entities").is_null() & ~(whole & pl.col("temporal")))
     found = fold(
         FACET_COUNTS,
         foreign.filter(~pl.col("faceted")),
@@ -249,13 +258,20 @@ def _dimensions(row: Row) -> str:
 
 
 def _facetless(data: RunData, frame: pl.DataFrame) -> list[Finding]:
-    """Entities of aggregate nodes whose facet the header does not have."""
-    with_header = frame["canonical_node_id"].unique().implode()
-    own = entities(data).filter(
-        ~pl.col("temporal") & pl.col("complete") & pl.col("canonical_node_id").is_in(with_header)
+    return fold(
+        FACET_MISSING,
+        _without_facet(data, frame),
+        "the header has no facet for the entity",
+        json_path="/entity",
     )
-    missing = own.join(frame.select(FACET).unique(), on=FACET, how="anti")
-    return fold(FACET_MISSING, missing, "the header has no facet for the entity", json_path="/entity")
+
+
+def _without_facet(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
+    """Entities whose facet the header does not have; one facet of a whole temporal node has all."""
+    pooled = frame.filter(pl.col("temporal") & (pl.col("facet_dimensions") == "{}"))
+    by_facet = frame.join(pooled, on="canonical_node_id", how="anti")["canonical_node_id"].unique()
+    own = entities(data).filter(pl.col("complete") & pl.col("canonical_node_id").is_in(by_facet.implode()))
+    return own.join(frame.select(FACET).unique(), on=FACET, how="anti", maintain_order="left")
 
 
 CHECKS = (check_headers,)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from contracts.derived import derived, entities, of_method, points
+from contracts.derived import derived, entities, methods, of_method, points, trends
 from contracts.run_data import RunData
 
 MAD_TO_STD = 1.4826
@@ -22,6 +22,10 @@ GREATEST_SHARE = 1 / 3
 LINE_TOLERANCE = 1e-7
 """Relative to value and spread: a line fitted to doubles is far closer, a changed value is not."""
 
+MIN_PEERS = 15
+"""Facets with fewer entities are suppressed, unless the header says otherwise."""
+
+NODE = ("canonical_node_id",)
 FACET = ("canonical_node_id", "entity_dimensions_hash")
 MONTH = ("canonical_node_id", "period")
 
@@ -29,7 +33,7 @@ MONTH = ("canonical_node_id", "period")
 @derived
 def values(data: RunData) -> pl.DataFrame:
     """Values of complete aggregate nodes; ``sound`` is what the peers' statistics were made of."""
-    scores = of_method(data, "simple_zscore").filter(~pl.col("suppressed"))
+    scores = of_method(data, "simple_zscore").filter("live")
     frame = (
         entities(data)
         .filter(~pl.col("temporal") & pl.col("complete"))
@@ -46,6 +50,35 @@ def values(data: RunData) -> pl.DataFrame:
 
 
 @derived
+def facet_sizes(data: RunData) -> pl.DataFrame:
+    """Entities (``size``) and known values of each facet of complete aggregate nodes.
+
+    ``counted`` tells facets that hold as many entities as the header says: an entity with the
+    dimension values of another facet disturbs the statistics of both.
+    """
+    headers = data.frames["raw_global_statistics"].rename({"facet_dimensions_hash": FACET[1]})
+    announced = headers.group_by(FACET).agg(
+        pl.col("entity_count").drop_nulls().unique(), pl.col("min_peer_count").drop_nulls().first()
+    )
+    headless = ~pl.col("canonical_node_id").is_in(headers["canonical_node_id"].unique().implode())
+    fits = (pl.col("entity_count").list.len() == 0) | pl.col("entity_count").list.contains(pl.col("size"))
+    return (
+        entities(data)
+        .filter(~pl.col("temporal") & pl.col("complete"))
+        .group_by(FACET)
+        .agg(size=pl.len().cast(pl.Int64), known=pl.col("metric_value").count())
+        .join(announced, on=FACET, how="left")
+        .select(
+            *FACET,
+            "size",
+            "known",
+            pl.col("min_peer_count").fill_null(MIN_PEERS),
+            counted=fits.fill_null(headless),
+        )
+    )
+
+
+@derived
 def facets(data: RunData) -> pl.DataFrame:
     """Mean, population standard deviation, median and scaled MAD of each facet of aggregate nodes."""
     return peer_statistics(values(data), FACET)
@@ -53,12 +86,20 @@ def facets(data: RunData) -> pl.DataFrame:
 
 @derived
 def monthly(data: RunData) -> pl.DataFrame:
-    """``points`` of complete nodes with ``sound``, the values that peers' statistics were made of."""
-    complete = entities(data).filter(pl.col("complete"))["canonical_node_id"].unique()
-    floors = _floors(data, "trending_simple_zscore", FACET[:1])
+    """``points`` of complete nodes with ``sound``, the values that peers' statistics were made of.
+
+    A node with a timeline at fault is left out, or one that lost a timeline: its months lack a
+    value, or have one too many.
+    """
+    fault = pl.any_horizontal("disordered", "outside", "lacking", "misaligned") | ~pl.col("complete")
+    lost = methods(data).filter(pl.col("temporal") & pl.col("valueless") & pl.col("scored"))
+    doubtful = pl.concat(
+        [trends(data).filter(fault)["canonical_node_id"], lost["canonical_node_id"]]
+    ).unique()
+    floors = _floors(data, "trending_simple_zscore", NODE)
     frame = (
         points(data)
-        .filter(pl.col("canonical_node_id").is_in(complete.implode()))
+        .filter(~pl.col("canonical_node_id").is_in(doubtful.implode()))
         .join(floors, on="canonical_node_id", how="left", maintain_order="left")
         .with_columns(score="simple")
     )
@@ -67,25 +108,39 @@ def monthly(data: RunData) -> pl.DataFrame:
 
 @derived
 def months(data: RunData) -> pl.DataFrame:
-    """As ``facets``, of each month of temporal nodes: peers are all entities of the node."""
-    return peer_statistics(monthly(data), MONTH)
+    """As ``facets``, of each month of temporal nodes: peers are all entities of the node.
+
+    A month that one point has left or joined, going by the header's sample size, is left out.
+    """
+    sizes = data.frames["raw_percentile_trends"].select(
+        "canonical_node_id", pl.col("period").str.replace("-", "", literal=True), "sample_size"
+    )
+    sizes = sizes.unique(MONTH, keep="first")
+    statistics = peer_statistics(monthly(data), MONTH).join(sizes, on=MONTH, how="left")
+    moved = (pl.col("n").cast(pl.Int64) - pl.col("sample_size")).abs() == 1
+    return statistics.filter(~moved.fill_null(False)).drop("sample_size")
 
 
 def peer_statistics(frame: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     """Count, mean, std (ddof 0), median and scaled MAD of ``sound`` in each group ``by``."""
-    known = frame.filter(pl.col("sound").is_not_null())
-    first = known.group_by(by).agg(
-        pl.len().alias("n"),
-        pl.col("sound").mean().alias("mean"),
-        pl.col("sound").std(ddof=0).alias("std"),
-        pl.col("sound").median().alias("median"),
-    )
-    spread = (
-        known.join(first.select(*by, "median"), on=by)
+    value = pl.col("sound")
+    return (
+        frame.filter(value.is_not_null())
         .group_by(by)
-        .agg(mad=MAD_TO_STD * (pl.col("sound") - pl.col("median")).abs().median())
+        .agg(
+            n=pl.len(),
+            mean=value.mean(),
+            std=value.std(ddof=0),
+            median=value.median(),
+            mad=MAD_TO_STD * (value - value.median()).abs().median(),
+        )
     )
-    return first.join(spread, on=by)
+
+
+def midpoint_rank(column: str, by: tuple[str, ...]) -> pl.Expr:
+    """100 (below + equal / 2) / n of ``methods`` within ``by``: the mean rank of ties, less a half."""
+    rank = pl.col(column).rank("average").over(by)
+    return pl.when("ranked").then(100.0 * (rank - 0.5) / pl.col(column).count().over(by))
 
 
 def _floors(data: RunData, method: str, by: tuple[str, ...]) -> pl.DataFrame:
@@ -109,16 +164,20 @@ def _sound(frame: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     moved = frame.join(_plain(frame, by), on=by).filter(_strays())
     if moved.is_empty():
         return frame
-    repaired = [
+    found = [
         group.select("row", implied=implied)
         for _, group in frame.join(moved.select(by).unique(), on=by, how="semi").group_by(by)
         if (implied := _implied(group)) is not None
     ]
-    if not repaired:
+    if not found:
         return frame
-    implied = frame.join(pl.concat(repaired), on="row", how="left", maintain_order="left")
-    concerned = pl.col("row").is_in(pl.concat(repaired)["row"].implode())
-    return implied.with_columns(sound=pl.when(concerned).then("implied").otherwise("value")).drop("implied")
+    repaired = pl.concat(found)
+    concerned = pl.col("row").is_in(repaired["row"].implode())
+    return (
+        frame.join(repaired, on="row", how="left", maintain_order="left")
+        .with_columns(sound=pl.when(concerned).then("implied").otherwise("value"))
+        .drop("implied")
+    )
 
 
 def _plain(frame: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
@@ -160,8 +219,10 @@ def _implied(group: pl.DataFrame) -> pl.Series | None:
         return None
     implied = pl.select(pl.when(off).then(line).otherwise(group["value"])).to_series()
     mean, std, floor = implied.mean(), implied.std(ddof=0), group["floor"][0] or 0.0
-    assert isinstance(mean, float) and isinstance(std, float)
-    explained = abs(mean - location) <= tolerance and min(
-        abs(std - spread), abs(max(std, floor) - spread)
-    ) <= tolerance
+    assert isinstance(mean, float)
+    assert isinstance(std, float)
+    explained = (
+        abs(mean - location) <= tolerance
+        and min(abs(std - spread), abs(max(std, floor) - spread)) <= tolerance
+    )
     return implied.alias("implied") if explained else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import polars as pl
 
 from contracts.derived import nodes
@@ -42,6 +44,10 @@ RULES = (PERCENTILE, PERCENTILE_ORDER, PERCENTILE_PERIODS)
 _PERCENTILES = (10, 25, 50, 75, 90)
 _NAMES = tuple(f"p{percentile}" for percentile in _PERCENTILES)
 _PATH = "/statistical_methods/*/summary/global_statistics/percentile_trends/{column}/{period_index}"
+_SAMPLED = pl.col("sample_size").is_null() | (pl.col("sample_size") == pl.col("sample_count"))
+"""Percentiles of other values than the month's must differ: the sample size tells."""
+_POOLED = pl.col("faceted").fill_null(False)
+"""Whether the percentiles of faceted nodes pool the whole node is not settled."""
 
 COMPARISONS = (
     *(
@@ -51,7 +57,8 @@ COMPARISONS = (
             (pl.col(f"own_{name}"),),
             f"{name} is not that of the month's values",
             path=_PATH,
-            when=pl.col(name).is_not_null(),
+            when=pl.col(name).is_not_null() & _SAMPLED,
+            lenient=_POOLED,
         )
         for name in _NAMES
     ),
@@ -62,14 +69,14 @@ COMPARISONS = (
         "the sample size is not the number of the month's values",
         path=_PATH.replace("{column}", "sample_sizes"),
         when=pl.col("sample_size").is_not_null(),
+        lenient=_POOLED,
     ),
 )
 
 
 def check_percentiles(data: RunData) -> list[Finding]:
     """Percentile trends of temporal nodes against their timelines."""
-    trends = data.frames["raw_percentile_trends"]
-    if trends.is_empty():
+    if data.frames["raw_percentile_trends"].is_empty():
         return []
     own = (
         monthly(data)
@@ -83,41 +90,45 @@ def check_percentiles(data: RunData) -> list[Finding]:
             ),
         )
     )
-    rows = trends.with_columns(
-        period=pl.col("period").str.replace("-", "", literal=True)
-    ).join(own, on=MONTH, how="left", maintain_order="left")
-    found = report(compare(rows, COMPARISONS), COMPARISONS)
-    return [*found, *_order(rows, found), *_periods(data, rows)]
+    rows = _placed(data).join(own, on=MONTH, how="left", maintain_order="left")
+    sound = rows.filter(~pl.col("descends") & ~pl.col("disordered").any().over("canonical_node_id"))
+    return [*report(compare(sound, COMPARISONS), COMPARISONS), *_order(rows), *_periods(rows)]
 
 
-def _order(rows: pl.DataFrame, found: list[Finding]) -> list[Finding]:
-    """Percentiles that descend, unless recomputing them told so already."""
-    told = sorted({finding.file for finding in found if finding.file})
-    known = rows.filter(~pl.col("source_file").is_in(told))
-    steps = [
-        pl.col(low) - pl.col(high) > TOLERANCE for low, high in zip(_NAMES, _NAMES[1:], strict=False)
-    ]
+def _placed(data: RunData) -> pl.DataFrame:
+    """raw_percentile_trends with the node's window, and what is wrong with the order of numbers."""
+    windows = nodes(data).select("canonical_node_id", "start_period", "end_period", "period_count", "faceted")
+    steps = [pl.col(low) - pl.col(high) > TOLERANCE for low, high in pairwise(_NAMES)]
+    return (
+        data.frames["raw_percentile_trends"]
+        .with_columns(period=pl.col("period").str.replace("-", "", literal=True))
+        .join(windows, on="canonical_node_id", how="left", maintain_order="left")
+        .with_columns(
+            descends=pl.any_horizontal(steps).fill_null(False),
+            before=pl.col("period").shift(1).over("canonical_node_id"),
+            written=pl.len().over("canonical_node_id"),
+        )
+        .with_columns(disordered=(pl.col("period") <= pl.col("before")).fill_null(False))
+    )
+
+
+def _order(rows: pl.DataFrame) -> list[Finding]:
     return fold(
         PERCENTILE_ORDER,
-        known.filter(pl.any_horizontal(steps)),
+        rows.filter("descends"),
         lambda row: f"the percentiles of {row['period']} do not ascend",
         json_path=lambda row: _PATH.format(column="p10", **row),
         actual=lambda row: ", ".join(f"{row[name]:.6g}" for name in _NAMES if row[name] is not None),
     )
 
 
-def _periods(data: RunData, rows: pl.DataFrame) -> list[Finding]:
-    windows = nodes(data).select("canonical_node_id", "start_period", "end_period", "period_count", "complete")
-    number = pl.len().over("canonical_node_id")
-    placed = rows.join(windows, on="canonical_node_id", how="left", maintain_order="left").with_columns(
-        before=pl.col("period").shift(1).over("canonical_node_id"),
-        written=number,
-    )
-    missing = pl.any_horizontal([pl.col(name).is_null() for name in (*_NAMES, "sample_size")])
+def _periods(rows: pl.DataFrame) -> list[Finding]:
+    arrays = {**{name: name for name in _NAMES}, "sample_size": "sample_sizes"}
+    gap = pl.coalesce(pl.when(pl.col(name).is_null()).then(pl.lit(array)) for name, array in arrays.items())
     hidden = pl.col("suppression_applied").str.contains("true", literal=True).fill_null(False)
     wanted = pl.col("sample_count") > 0
     cases = (
-        (pl.col("period") <= pl.col("before"), "the period does not follow the one before it"),
+        (pl.col("disordered"), "the period does not follow the one before it"),
         (
             (pl.col("period") < pl.col("start_period")) | (pl.col("period") > pl.col("end_period")),
             "the period lies outside the node's window",
@@ -126,18 +137,22 @@ def _periods(data: RunData, rows: pl.DataFrame) -> list[Finding]:
             (pl.col("written") != pl.col("period_count")) & (pl.col("period_index") == 0),
             "there are not as many periods as the node's window has",
         ),
-        (missing & ~hidden & wanted, "the period lacks a percentile or its sample size"),
     )
     found: list[Finding] = []
     for condition, message in cases:
         found += fold(
             PERCENTILE_PERIODS,
-            placed.filter(condition),
+            rows.filter(condition),
             message,
             json_path=lambda row: _PATH.format(column="periods", **row),
             actual=lambda row: row["period"],
         )
-    return found
+    return found + fold(
+        PERCENTILE_PERIODS,
+        rows.with_columns(gap=gap).filter(pl.col("gap").is_not_null() & ~hidden & wanted),
+        lambda row: f"{row['gap']} has no number for {row['period']}",
+        json_path=lambda row: _PATH.format(column=row["gap"], **row),
+    )
 
 
 CHECKS = (check_percentiles,)

@@ -9,8 +9,7 @@ from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
 from contracts.rules.statistics.comparison import TOLERANCE, Comparison, compare, report
-from contracts.rules.statistics.peers import monthly
-from contracts.rules.statistics.trending import midpoint_rank
+from contracts.rules.statistics.peers import NODE, midpoint_rank, monthly
 from contracts.run_data import RunData
 
 SLOPE = Rule(
@@ -72,6 +71,8 @@ MOMENTUM = Rule(
 
 RULES = (SLOPE, SLOPE_WEIGHTED, ACCELERATION, END_START_DELTA, SLOPE_RANK, TREND_DIRECTION, MOMENTUM)
 
+LEAST_MONTHS = 6
+"""Shorter timelines have no slope."""
 YEAR = 12
 """Acceleration is defined on twelve complete points."""
 _HALF = YEAR // 2
@@ -96,6 +97,7 @@ COMPARISONS = (
         (pl.col("slope"), pl.col("fitted")),
         "slope_weighted is not slope",
         when=_WRITTEN | pl.col("slope_weighted").is_not_null(),
+        lenient=_GAPS,
     ),
     Comparison(
         ACCELERATION,
@@ -111,9 +113,7 @@ COMPARISONS = (
         "end_start_delta",
         (pl.col("last_two") - pl.col("first_two"),),
         "end_start_delta is not the mean of the last two months less that of the first two",
-        when=_COMPLETE
-        & pl.col("end_start_delta").is_not_null()
-        & (pl.col("timeline_length") > 1),
+        when=_COMPLETE & pl.col("end_start_delta").is_not_null() & (pl.col("timeline_length") > 1),
         # How many points are averaged is known for twelve months only.
         lenient=pl.col("timeline_length") != YEAR,
     ),
@@ -124,6 +124,7 @@ COMPARISONS = (
             (pl.col("slope_rank"), pl.col("fitted_rank")),
             f"{column} is not the midpoint rank of the slope within the node",
             when=_WRITTEN | pl.col(column).is_not_null(),
+            lenient=_GAPS,
         )
         for column in ("slope_percentile", "percentile_rank")
     ),
@@ -132,15 +133,23 @@ COMPARISONS = (
 
 @derived
 def slopes(data: RunData) -> pl.DataFrame:
-    """Live rows of the slope method with what the timeline says, one a temporal entity."""
-    live = of_method(data, "slope_percentile").filter(~pl.col("suppressed"))
+    """Live rows of the slope method with what the timeline says, one a temporal entity.
+
+    Slopes of timelines that are too short for one are no peers of the others.
+    """
+    live = of_method(data, "slope_percentile").filter("live")
     lists = trends(data).select("entity_key", "entity", "timeline_length", "observed", "gaps")
     rows = (
         live.join(lists, on="entity_key", how="left", maintain_order="left")
         .join(_fits(data), on="entity", how="left", maintain_order="left")
         .join(_compact_fits(data), on="entity", how="left", maintain_order="left")
     )
-    return rows.with_columns(slope_rank=midpoint_rank("slope"), fitted_rank=midpoint_rank("fitted"))
+    enough = ~(pl.col("timeline_length") < LEAST_MONTHS).fill_null(False)
+    return (
+        rows.filter(enough)
+        .with_columns(slope_rank=midpoint_rank("slope", NODE), fitted_rank=midpoint_rank("fitted", NODE))
+        .filter(~pl.col("suppressed"))
+    )
 
 
 @derived
@@ -201,15 +210,15 @@ def check_slopes(data: RunData) -> list[Finding]:
 
 def _words(data: RunData) -> list[Finding]:
     found: list[Finding] = []
+    wrong_numbers = slope_defects(data).select("entity_key", "statistical_method")
+    sound = slopes(data).join(wrong_numbers, on=["entity_key", "statistical_method"], how="anti")
     for rule, column, number, above, below in (
         (TREND_DIRECTION, "trend_direction", "slope", "increasing", "decreasing"),
         (MOMENTUM, "momentum", "acceleration", "gaining", "slowing"),
     ):
         value = pl.col(number)
-        expected = (
-            pl.when(value > TOLERANCE).then(pl.lit(above)).when(value < -TOLERANCE).then(pl.lit(below))
-        )
-        rows = slopes(data).with_columns(expected=expected)
+        expected = pl.when(value > TOLERANCE).then(pl.lit(above)).when(value < -TOLERANCE).then(pl.lit(below))
+        rows = sound.with_columns(expected=expected)
         wrong = rows.filter((pl.col(column) != pl.col("expected")) & ~pl.col("legacy"))
         found += fold(
             rule,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from contracts.derived import entities, of_method, trends
+from contracts.derived import of_method, trends
 from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
-from contracts.rules.statistics.aggregate import MIN_PEERS
-from contracts.rules.statistics.peers import FACET
+from contracts.rules.statistics.aggregate import AGGREGATE_METHODS
+from contracts.rules.statistics.peers import FACET, facet_sizes
+from contracts.rules.statistics.slopes import LEAST_MONTHS
 from contracts.run_data import RunData
 
 SUPPRESSED_NUMBER = Rule(
@@ -47,20 +48,7 @@ SCORE_WITHOUT_VALUE = Rule(
 
 RULES = (SUPPRESSED_NUMBER, SLOPE_SUPPRESSION, PEER_SUPPRESSION, SCORE_WITHOUT_VALUE)
 
-LEAST_MONTHS = 6
-AGGREGATE_METHODS = ("simple_zscore", "robust_zscore")
 
-_SCORES = (
-    "simple_zscore",
-    "robust_zscore",
-    "mean_simple_zscore",
-    "latest_simple_zscore",
-    "mean_robust_zscore",
-    "latest_robust_zscore",
-    "slope",
-    "slope_percentile",
-    "percentile_rank",
-)
 _METHODS = (
     *AGGREGATE_METHODS,
     "trending_simple_zscore",
@@ -72,22 +60,15 @@ _METHODS = (
 def check_suppression(data: RunData) -> list[Finding]:
     """Suppressed methods, and those that should be."""
     rows = of_method(data, *_METHODS)
-    scored = pl.any_horizontal([pl.col(name).is_not_null() for name in _SCORES])
     found = fold(
         SUPPRESSED_NUMBER,
-        rows.filter(pl.col("suppressed") & scored),
+        rows.filter(pl.col("suppressed") & pl.col("scored")),
         lambda row: f"{row['method_name']} is suppressed and has a score",
         json_path=lambda row: f"/statistical_methods/{row['position']}/statistics",
     )
-    valueless = (
-        pl.col("method_name").is_in(AGGREGATE_METHODS)
-        & ~pl.col("temporal")
-        & ~pl.col("suppressed")
-        & pl.col("metric_value").is_null()
-    )
     found += fold(
         SCORE_WITHOUT_VALUE,
-        rows.filter(valueless & scored),
+        rows.filter(pl.col("valueless") & pl.col("scored") & ~pl.col("suppressed")),
         lambda row: f"the entity has no value, but a score of {row['method_name']}",
         json_path=lambda row: f"/statistical_methods/{row['position']}/statistics",
     )
@@ -97,7 +78,7 @@ def check_suppression(data: RunData) -> list[Finding]:
 def _slopes(data: RunData) -> list[Finding]:
     lists = trends(data).select("entity_key", "timeline_length", "observed")
     rows = of_method(data, "slope_percentile").join(lists, on="entity_key", maintain_order="left")
-    given = ~pl.col("suppressed") & pl.col("slope").is_not_null()
+    given = ~pl.col("suppressed") & (pl.col("slope").is_not_null() | ~pl.col("legacy"))
     withheld = pl.col("suppressed") & (pl.col("observed") >= LEAST_MONTHS)
     found: list[Finding] = []
     for condition, message, severity in (
@@ -115,26 +96,11 @@ def _slopes(data: RunData) -> list[Finding]:
 
 
 def _peers(data: RunData) -> list[Finding]:
-    least = (
-        data.frames["raw_global_statistics"]
-        .filter(pl.col("method_name").is_in(AGGREGATE_METHODS))
-        .group_by("canonical_node_id")
-        .agg(pl.col("min_peer_count").first())
-    )
-    sizes = (
-        entities(data)
-        .filter(~pl.col("temporal") & pl.col("complete"))
-        .group_by(FACET)
-        .agg(size=pl.len(), known=pl.col("metric_value").count())
-        .join(least, on="canonical_node_id", how="left")
-        .with_columns(pl.col("min_peer_count").fill_null(MIN_PEERS))
-    )
+    sizes = facet_sizes(data).filter("counted")
     rows = of_method(data, *AGGREGATE_METHODS).join(sizes, on=FACET, maintain_order="left")
     given = ~pl.col("suppressed") & (pl.col("size") < pl.col("min_peer_count"))
     withheld = (
-        pl.col("suppressed")
-        & pl.col("metric_value").is_not_null()
-        & (pl.col("known") >= pl.col("min_peer_count"))
+        ~pl.col("live") & pl.col("metric_value").is_not_null() & (pl.col("known") >= pl.col("min_peer_count"))
     )
     return fold(
         PEER_SUPPRESSION,

@@ -48,6 +48,8 @@ RULES = (TIMELINE_ORDER, TIMELINE_WINDOW, OBSERVED_COUNTS, PERIOD_COUNTS)
 
 TIMELINE_PATH = "/metric/0/values/timeline"
 
+_OBSERVED = (pl.col("observed_count") == pl.col("observed")).fill_null(True)
+"""Other counts follow from this one."""
 _RUNTIME = tuple(
     Comparison(
         OBSERVED_COUNTS,
@@ -55,12 +57,12 @@ _RUNTIME = tuple(
         (expected,),
         f"{column} is not that of the timeline",
         path="/metric/0/temporal_runtime/{column}",
-        when=pl.col(column).is_not_null(),
+        when=pl.col(column).is_not_null() & told,
     )
-    for column, expected in (
-        ("observed_count", pl.col("observed")),
-        ("missing_count", pl.col("timeline_length") - pl.col("observed")),
-        ("coverage_ratio", pl.col("observed") / pl.col("timeline_length")),
+    for column, expected, told in (
+        ("observed_count", pl.col("observed"), pl.lit(True)),
+        ("missing_count", pl.col("timeline_length") - pl.col("observed"), _OBSERVED),
+        ("coverage_ratio", pl.col("observed") / pl.col("timeline_length"), _OBSERVED),
     )
 )
 _PERIODS = tuple(
@@ -84,27 +86,31 @@ def check_timeline_counts(data: RunData) -> list[Finding]:
     timelines = trends(data)
     if timelines.is_empty():
         return []
-    lists = timelines.select(
-        "entity_key", "observed", "timeline_length", last=pl.col("periods").list.last()
+    last = pl.col("periods").list.last()
+    astray = pl.any_horizontal("disordered", "outside", "lacking")
+    lists = timelines.filter(~astray & _OBSERVED).select(
+        "entity_key", "observed", "timeline_length", last=last
     )
     names = ("trending_simple_zscore", "trending_robust_zscore", "slope_percentile")
     rows = of_method(data, *names).join(lists, on="entity_key", maintain_order="left")
     return [
         *_order(data),
         *_windows(timelines),
-        *report(compare(timelines, _RUNTIME), _RUNTIME),
+        *report(compare(timelines.filter(~astray), _RUNTIME), _RUNTIME),
         *report(compare(rows, _PERIODS), _PERIODS),
         *_latest_periods(rows),
     ]
 
 
 def _order(data: RunData) -> list[Finding]:
-    before = points(data).with_columns(before=pl.col("period").shift(1).over("entity"))
-    late = before.filter(pl.col("period") <= pl.col("before")).unique("entity", keep="first")
-    rows = late.join(trends(data).select("entity", *_PLACE), on="entity")
+    wrong = trends(data).filter("disordered")
+    before = points(data).join(wrong.select("entity", *_PLACE), on="entity", maintain_order="left")
+    late = before.with_columns(before=pl.col("period").shift(1).over("entity")).filter(
+        pl.col("period") <= pl.col("before")
+    )
     return fold(
         TIMELINE_ORDER,
-        rows,
+        late.unique("entity", keep="first", maintain_order=True),
         "the month does not follow the one before it",
         json_path=lambda row: f"{TIMELINE_PATH}/{row['index']}/period",
         expected=lambda row: f"after {row['before']}",
@@ -116,23 +122,17 @@ _PLACE = ("source_file", "line_number", "facility_id", "entity_dimensions")
 
 
 def _windows(timelines: pl.DataFrame) -> list[Finding]:
-    first, last = pl.col("periods").list.min(), pl.col("periods").list.max()
-    placed = timelines.with_columns(first=first, last=last)
-    outside = (pl.col("first") < pl.col("start_period")) | (pl.col("last") > pl.col("end_period"))
-    lacking = ~outside & (
-        (pl.col("observed_count") == pl.col("window")) & (pl.col("timeline_length") != pl.col("window"))
-    )
     found = fold(
         TIMELINE_WINDOW,
-        placed.filter(outside),
+        timelines.filter("outside"),
         "the timeline leaves the node's window",
         json_path=TIMELINE_PATH,
         expected=_window,
-        actual=lambda row: f"{row['first']} to {row['last']}",
+        actual=lambda row: f"{row['periods'][0]} to {row['periods'][-1]}",
     )
     return found + fold(
         TIMELINE_WINDOW,
-        placed.filter(lacking & (pl.col("observed_count") != pl.col("observed"))),
+        timelines.filter("lacking"),
         "the timeline lacks months although all are said to be observed",
         json_path=TIMELINE_PATH,
         expected=_window,

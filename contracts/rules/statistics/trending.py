@@ -9,7 +9,7 @@ from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
 from contracts.rules.statistics.comparison import Comparison, compare, report
-from contracts.rules.statistics.peers import MONTH, monthly, months
+from contracts.rules.statistics.peers import MONTH, NODE, midpoint_rank, monthly, months
 from contracts.run_data import RunData
 
 PER_PERIOD_SIMPLE = Rule(
@@ -99,7 +99,7 @@ _WRITTEN = ~pl.col("legacy")
 
 def _readings(location: str, spread: str) -> tuple[pl.Expr, pl.Expr]:
     distance = pl.col("value") - pl.col(location)
-    floored = pl.max_horizontal(spread, pl.col("score_floor").fill_null(0.0))
+    floored = pl.max_horizontal(spread, pl.col(f"{spread}_floor").fill_null(0.0))
     return (
         pl.when(pl.col(spread) > 0).then(distance / pl.col(spread)),
         pl.when(floored > 0).then(distance / floored),
@@ -143,6 +143,7 @@ _SCORES = {
             (pl.col("mean_rank"), pl.col("score_rank")),
             f"percentile_rank is not the midpoint rank of mean_{name}_zscore within the node",
             when=_WRITTEN | pl.col("percentile_rank").is_not_null(),
+            lenient=_GAPS,
         ),
     )
     for name in _RULES
@@ -164,46 +165,44 @@ COMPARISONS = (*_POINTS.values(), *_SCORES["simple"], *_SCORES["robust"], *_PEER
 @derived
 def trend_defects(data: RunData) -> pl.DataFrame:
     """z-scores of temporal entities that follow neither from what is written nor from the values."""
-    return pl.concat(
-        [
-            *(_point_defects(data, name) for name in _RULES),
-            *(compare(_scored(data, name), _SCORES[name]) for name in _RULES),
-            compare(_with_last_months(data), _PEERS),
-        ],
-        how="diagonal",
+    found = [compare(_with_last_months(data), _PEERS)]
+    points = compare(_point_rows(data), tuple(_POINTS.values()))
+    for name in _RULES:
+        wrong_points = points.filter(pl.col("comparison") == _POINTS[name].name)
+        scored = _scored(data, name)
+        if not wrong_points.is_empty():
+            wrong_points = _placed(data, name, wrong_points)
+            # Their means may be those of the right scores.
+            scored = scored.join(wrong_points, on="entity_key", how="anti", maintain_order="left")
+        found += [wrong_points, compare(scored, _SCORES[name])]
+    return pl.concat(found, how="diagonal")
+
+
+def _point_rows(data: RunData) -> pl.DataFrame:
+    """Points with the statistics of their month and the node's floors."""
+    floors = (
+        data.frames["raw_global_statistics"]
+        .filter(pl.col("method_name").is_in(["trending_simple_zscore", "trending_robust_zscore"]))
+        .group_by("canonical_node_id")
+        .agg(pl.col("std_floor", "mad_floor").drop_nulls().first())
     )
+    peers = months(data).join(floors, on="canonical_node_id", how="left")
+    return monthly(data).join(peers, on=MONTH, how="left", maintain_order="left")
 
 
-def _point_defects(data: RunData, name: str) -> pl.DataFrame:
-    floor = {"simple": "std_floor", "robust": "mad_floor"}[name]
-    floors = _node_floors(data, f"trending_{name}_zscore", floor)
-    listed = trends(data).select(
-        "entity",
-        "entity_key",
-        "facility_id",
-        "entity_dimensions",
-        "source_file",
-        "line_number",
-        "faceted",
-        "gaps",
-        pl.col(name).is_not_null().alias(f"{name}_listed"),
+def _placed(data: RunData, name: str, wrong: pl.DataFrame) -> pl.DataFrame:
+    """Defects of points, with the entity and the position of the method that has the scores."""
+    own = trends(data).select(
+        "entity", "entity_key", "facility_id", "entity_dimensions", "source_file", "line_number"
     )
-    rows = (
-        monthly(data)
-        .join(months(data), on=MONTH, how="left", maintain_order="left")
-        .join(floors, on="canonical_node_id", how="left", maintain_order="left")
-        .join(listed, on="entity", how="left", maintain_order="left")
-    )
-    found = compare(rows, (_POINTS[name],))
-    if found.is_empty():
-        return found
-    places = of_method(data, f"trending_{name}_zscore").select("entity_key", "statistical_method", "position")
-    return found.drop("statistical_method", "position").join(places, on="entity_key", how="left")
+    placed = own.join(_places(data, name), on="entity_key", how="left")
+    kept = [column for column in wrong.columns if column == "entity" or column not in placed.columns]
+    return wrong.select(kept).join(placed, on="entity", maintain_order="left")
 
 
-def _node_floors(data: RunData, method: str, floor: str) -> pl.DataFrame:
-    headers = data.frames["raw_global_statistics"].filter(pl.col("method_name") == method)
-    return headers.group_by("canonical_node_id").agg(score_floor=pl.col(floor).first())
+def _places(data: RunData, name: str) -> pl.DataFrame:
+    """Where entities have the method with these scores."""
+    return of_method(data, f"trending_{name}_zscore").select("entity_key", "statistical_method", "position")
 
 
 def _scored(data: RunData, name: str) -> pl.DataFrame:
@@ -216,33 +215,29 @@ def _scored(data: RunData, name: str) -> pl.DataFrame:
         score_last=scores.list.last(),
         score_last_known=scores.list.drop_nulls().list.last(),
     )
-    live = of_method(data, f"trending_{name}_zscore").filter(~pl.col("suppressed"))
+    live = of_method(data, f"trending_{name}_zscore").filter("live")
     rows = live.join(lists, on="entity_key", how="left", maintain_order="left")
     return rows.with_columns(
-        mean_rank=midpoint_rank(f"mean_{name}_zscore"), score_rank=midpoint_rank("score_mean")
-    )
-
-
-def midpoint_rank(column: str) -> pl.Expr:
-    """100 (below + equal / 2) / n within a complete node: the mean rank of ties, less a half."""
-    rank = pl.col(column).rank("average").over("canonical_node_id")
-    count = pl.col(column).count().over("canonical_node_id")
-    return pl.when("complete").then(100.0 * (rank - 0.5) / count)
+        mean_rank=midpoint_rank(f"mean_{name}_zscore", NODE), score_rank=midpoint_rank("score_mean", NODE)
+    ).filter(~pl.col("suppressed"))
 
 
 def _with_last_months(data: RunData) -> pl.DataFrame:
     """Rows of the robust method with median and MAD of the entity's and of the node's last month."""
     last = trends(data).select(
-        "entity_key", "gaps", period=pl.col("periods").list.last(), window_end="end_period"
+        "entity_key", "canonical_node_id", "gaps", period=pl.col("periods").list.last()
     )
     statistics = months(data).select(*MONTH, "median", "mad")
-    ends = statistics.group_by("canonical_node_id").agg(
-        pl.col("median", "mad").sort_by("period").last().name.suffix("_node")
+    ends = (
+        last.group_by("canonical_node_id")
+        .agg(pl.col("period").max())
+        .join(statistics, on=MONTH)
+        .select("canonical_node_id", pl.col("median", "mad").name.suffix("_node"))
     )
     return (
         of_method(data, "trending_robust_zscore")
         .filter(~pl.col("suppressed"))
-        .join(last, on="entity_key", how="left", maintain_order="left")
+        .join(last.drop("canonical_node_id"), on="entity_key", how="left", maintain_order="left")
         .join(
             statistics.rename({"median": "median_own", "mad": "mad_own"}),
             on=MONTH,
@@ -262,12 +257,18 @@ def _lengths(data: RunData) -> list[Finding]:
     found: list[Finding] = []
     for name in _RULES:
         written = trends(data).filter(pl.col(f"{name}_written").is_not_null())
-        wrong = written.filter(pl.col(name).is_null() & (pl.col(f"{name}_written") | ~pl.col("legacy")))
+        wrong = written.filter(
+            pl.col(name).is_null()
+            & (pl.col(f"{name}_written") | ~pl.col("legacy"))
+            & ~pl.any_horizontal("disordered", "outside", "lacking")
+        )
         found += fold(
             PER_PERIOD_LENGTH,
-            wrong,
+            wrong.join(_places(data, name), on="entity_key", how="left", maintain_order="left"),
             f"per_period_{name}_zscores has not one element a month",
-            json_path="/statistical_methods",
+            json_path=lambda row, name=name: (  # type: ignore[misc]
+                f"/statistical_methods/{row['position']}/statistics/per_period_{name}_zscores"
+            ),
             expected=lambda row: f"{row['timeline_length']} elements",
         )
     return found

@@ -1,0 +1,242 @@
+"""Other defects of statistics than one a rule, and what must not be found beside them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from tests.contracts.statistics_corruptions import AGGREGATE, ENTITY, FACETED, HEADER, MONTH, MONTHLY
+from tests.support.run_copies import Case, Json, RunCopy, cut_line, put
+
+_SIMPLE = "/statistical_methods/0"
+_ROBUST = "/statistical_methods/1"
+_FACET = "summary/global_statistics/facets/0"
+_TRENDS = "/statistical_methods/*/summary/global_statistics/percentile_trends"
+
+
+def line(file: str, number: int, change: Callable[[Json], object]) -> Callable[[RunCopy], None]:
+    """Change the object on a line in place."""
+
+    def apply(item: Json) -> None:
+        change(item)
+
+    return lambda run: run.edit_line(file, number, apply)
+
+
+def own(item: Json, method: int) -> Json:
+    found: Json = item["statistical_methods"][method]["statistics"]
+    return found
+
+
+def shift(item: Json, method: int, column: str) -> None:
+    own(item, method)[column] += 0.01
+
+
+def facet_counts(header: Json, method: int) -> Json:
+    facets = header["statistical_methods"][method]["summary"]["global_statistics"]["facets"]
+    counts: Json = facets[0]["facet_counts"]
+    return counts
+
+
+def bands(header: Json) -> Json:
+    found: Json = header["statistical_methods"][1]["summary"]["global_statistics"]["percentile_trends"]
+    return found
+
+
+def points(item: Json) -> list[Json]:
+    found: list[Json] = item["metric"][0]["values"]["timeline"]
+    return found
+
+
+def postpone(item: Json) -> None:
+    """The last month becomes one after the node's window, wherever it is written."""
+    points(item)[-1]["period"] = "202601"
+    for column in item["metadata"]["per_period"].values():
+        column[-1]["period"] = "2026-01"
+
+
+def exchange_periods(header: Json) -> None:
+    periods = bands(header)["periods"]
+    periods[MONTH], periods[MONTH + 1] = periods[MONTH + 1], periods[MONTH]
+
+
+def sample_spread(lines: list[bytes]) -> list[bytes]:
+    """Every peer_std as if the number of peers were one less."""
+    changed = []
+    for content in lines:
+        item = json.loads(content)
+        if "entity" in item:
+            own(item, 0)["peer_std"] *= math.sqrt(16 / 15)
+        changed.append(json.dumps(item).encode() + b"\n")
+    return changed
+
+
+CASES = (
+    Case(
+        "QC612",
+        "changed value",
+        line(AGGREGATE, ENTITY, lambda item: item["metric"][0].update(values=1.5)),
+        AGGREGATE,
+        ENTITY,
+    ),
+    Case(
+        "QC612",
+        "changed value of a facet",
+        line(FACETED, ENTITY, lambda item: item["metric"][0].update(values=1.5)),
+        FACETED,
+        ENTITY,
+    ),
+    Case(
+        "QC620",
+        "changed month",
+        line(MONTHLY, ENTITY, lambda item: points(item)[MONTH].update(value=1.5)),
+        MONTHLY,
+        ENTITY,
+        f"{_SIMPLE}/statistics/per_period_simple_zscores/{MONTH}",
+    ),
+    Case(
+        "QC647",
+        "month without its value",
+        line(MONTHLY, ENTITY, lambda item: points(item)[MONTH].update(value=None)),
+        MONTHLY,
+        ENTITY,
+        "/metric/0/temporal_runtime/observed_count",
+    ),
+    Case(
+        "QC611",
+        "sample deviation everywhere",
+        lambda run: run.edit_lines(AGGREGATE, sample_spread),
+        AGGREGATE,
+        2,
+        says="also line 3, 4",
+    ),
+    Case(
+        "QC606",
+        "entities with statistics",
+        line(
+            AGGREGATE,
+            HEADER,
+            lambda header: facet_counts(header, 1).update(entity_with_statistics_count=15),
+        ),
+        AGGREGATE,
+        HEADER,
+        f"{_ROBUST}/{_FACET}/facet_counts/entity_with_statistics_count",
+    ),
+    Case(
+        "QC606",
+        "records",
+        line(MONTHLY, HEADER, lambda header: facet_counts(header, 0).update(record_count=193)),
+        MONTHLY,
+        HEADER,
+        f"{_SIMPLE}/{_FACET}/facet_counts/record_count",
+    ),
+    Case(
+        "QC615",
+        "months",
+        line(
+            MONTHLY,
+            ENTITY,
+            lambda item: item["statistical_methods"][0]["runtime"].update(
+                anomaly_statistics={"peer_count": 16}
+            ),
+        ),
+        MONTHLY,
+        ENTITY,
+    ),
+    *(
+        Case(
+            code,
+            column,
+            line(MONTHLY, ENTITY, partial(shift, method=method, column=column)),
+            MONTHLY,
+            ENTITY,
+            f"/statistical_methods/{method}/statistics/{column}",
+        )
+        for code, method, column in (
+            ("QC622", 1, "mean_robust_zscore"),
+            ("QC623", 1, "latest_robust_zscore"),
+            ("QC624", 1, "percentile_rank"),
+            ("QC634", 2, "percentile_rank"),
+        )
+    ),
+    Case(
+        "QC640",
+        "sample size",
+        line(MONTHLY, HEADER, lambda header: bands(header)["sample_sizes"].__setitem__(MONTH, 12)),
+        MONTHLY,
+        HEADER,
+        f"{_TRENDS}/sample_sizes/{MONTH}",
+    ),
+    Case(
+        "QC642",
+        "order",
+        line(MONTHLY, HEADER, exchange_periods),
+        MONTHLY,
+        HEADER,
+        f"{_TRENDS}/periods/{MONTH + 1}",
+    ),
+    Case("QC646", "outside", line(MONTHLY, ENTITY, postpone), MONTHLY, ENTITY, says="202501 to 202601"),
+    Case(
+        "QC663",
+        "timeline",
+        line(MONTHLY, ENTITY, lambda item: item["metric"][0].update(values=None)),
+        MONTHLY,
+        ENTITY,
+        f"{_SIMPLE}/statistics",
+    ),
+    Case(
+        "QC648",
+        "latest",
+        line(MONTHLY, ENTITY, lambda item: own(item, 1).update(latest_period="2025-11")),
+        MONTHLY,
+        ENTITY,
+        f"{_ROBUST}/statistics/latest_period",
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_defect_is_found_once_in_its_place(case: Case, run: RunCopy) -> None:
+    case.assert_found(run)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put(ENTITY, AGGREGATE, cut_line),
+        put(ENTITY, MONTHLY, cut_line),
+        put(ENTITY, MONTHLY, lambda content: b""),
+        put(ENTITY, FACETED, lambda content: content + content),
+    ],
+    ids=["cut aggregate", "cut timeline", "missing line", "repeated line"],
+)
+def test_nodes_that_were_not_read_in_full_are_left_to_other_rules(
+    change: Callable[[RunCopy], None], run: RunCopy
+) -> None:
+    change(run)
+    codes = {finding.code for finding in run.findings()}
+    assert codes
+    assert not {code for code in codes if code.startswith("QC6")}
+
+
+def test_an_entity_that_changed_its_facet_does_not_disturb_those_of_others(run: RunCopy) -> None:
+    run.edit_line(FACETED, ENTITY, lambda item: item["entity"][1].update(value="Brain, Spine and Nerve"))
+    found = [finding for finding in run.findings() if finding.code.startswith("QC6")]
+    assert {finding.code for finding in found} == {"QC606"}
+    assert {finding.line for finding in found} == {HEADER}
+
+
+def test_a_score_on_a_bound_may_have_either_label(run: RunCopy) -> None:
+    for label, fits in (("moderately_low", True), ("slightly_low", True), ("normal", False)):
+        run.edit_line(AGGREGATE, ENTITY, partial(_label_with, score=-1.0, label=label))
+        assert ("QC651" not in {finding.code for finding in run.findings()}) is fits
+
+
+def _label_with(item: Json, score: float, label: str) -> None:
+    method = item["statistical_methods"][0]
+    method["statistics"]["simple_zscore"] = score
+    method["anomalies"][0]["methods"][0].update(statistic_value=score, anomaly=label)
