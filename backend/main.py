@@ -15,6 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend import health, telemetry
+from backend.activity import router as feed_router
+from backend.activity import signal_router, stream_router
+from backend.activity.live import live_feed
 from backend.auth.actor import Right
 from backend.auth.authenticator import API_KEY_HEADER, SECURITY, SECURITY_SCHEMES
 from backend.auth.dependencies import Require
@@ -28,15 +31,19 @@ from backend.db.migrate import status_on
 from backend.db.session import connect, create_serving_engine
 from backend.errors import DomainError
 from backend.logs import configure_logging
+from backend.metadata import documents
 from backend.metadata import router as metadata_router
 from backend.metrics import router as metrics_router
 from backend.middleware import REQUEST_ID_HEADER, Hardening, RequestContext
-from backend.problems import install_handlers, problem_schemas
-from backend.services.signal_hydrator import hydrate_if_empty
+from backend.modeling import router as modeling_router
 from backend.ontology import router as ontology_router
+from backend.problems import install_handlers, problem_schemas
 from backend.runs import router as runs_router
+from backend.services.signal_hydrator import hydrate_if_empty
 from backend.signals import router as signals_router
 from backend.telemetry import CountRequests
+from backend.users import router as users_router
+from backend.workflow import router as workflow_router
 
 DESCRIPTION = (
     "Quality signals of hospitals: which facility differs from its peers, in what, since when, and why."
@@ -65,8 +72,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api.include_router(signals_router.router)
     api.include_router(metadata_router.router)
     api.include_router(metrics_router.router)
+    api.include_router(modeling_router.router)
     api.include_router(runs_router.router)
     api.include_router(ontology_router.router)
+    api.include_router(workflow_router.router)
+    api.include_router(feed_router.router)
+    api.include_router(stream_router.router)
+    api.include_router(signal_router.router)
+    api.include_router(users_router.router)
     app.include_router(api)
     install_handlers(app)
     # The last one added is the outermost: browsers may read error responses too.
@@ -107,11 +120,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.engine, app.state.read_engine, app.state.listener = engine, read_engine, listener
     # The versions of the database that answers come from: a replica may be behind.
     app.state.data_versions = DataVersions(read_engine, listener)
+    listener.subscribe(documents.changed)
     try:
         await _require_schema(engine)
         await _fill(engine)
         await listener.start()
-        yield
+        async with live_feed(engine, listener) as app.state.live_feed:
+            yield
     finally:
         await listener.stop()
         await engine.dispose()

@@ -27,6 +27,7 @@ CONNECT_ERRORS = (
 
 _CONNECT_SECONDS = 10.0
 _QUERY_CANCELED = "57014"
+_UNDEFINED_TABLE = "42P01"
 # Classes of SQLSTATE that say that the server, not the statement, is the matter.
 _SERVER_TROUBLE = ("08", "53", "57")
 
@@ -125,6 +126,11 @@ def as_domain_error(error: DBAPIError) -> DomainError | None:
     if error.connection_invalidated or (isinstance(code, str) and code[:2] in _SERVER_TROUBLE):
         return DatabaseUnavailable("the connection was lost" if code is None else f"SQLSTATE {code}")
     return None
+
+
+def is_undefined_table(error: DBAPIError) -> bool:
+    """Whether a table is missing because nothing was loaded or built yet."""
+    return getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
 
 
 def _reason(error: BaseException) -> str:

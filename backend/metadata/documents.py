@@ -6,18 +6,27 @@ that this process has not seen yet travels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from typing import TypeVar
 
 from sqlalchemy import and_, case, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from backend.db.listener import EVERYTHING
 from backend.db.models import ProjectDocument as Row
 
 MANIFEST = "manifest"
 METRIC_CATALOG = "metric_catalog"
+SCOPE = "metadata"
+"""Scope of data that the documents are."""
+
+T = TypeVar("T")
 
 _contents: dict[tuple[str, str], str] = {}
+_clear: list[Callable[[], None]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,21 @@ async def documents(connection: AsyncConnection, *names: str) -> dict[str, Docum
     return found
 
 
+def parsed_once(parse: Callable[[Document], T]) -> Callable[[Document], T]:
+    """``parse``, whose results are kept by document; they must not be changed."""
+    kept = lru_cache(maxsize=2)(parse)
+    _clear.append(kept.cache_clear)
+    return kept
+
+
+def changed(scope: str) -> None:
+    """The database announces a change: forget, if it can be one of documents."""
+    if scope in (SCOPE, EVERYTHING):
+        forget()
+
+
 def forget() -> None:
-    """Drop what this process keeps."""
+    """Drop what this process keeps, of documents and of what was made of them."""
     _contents.clear()
+    for clear in _clear:
+        clear()

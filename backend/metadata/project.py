@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from backend.metadata.documents import Document
+from backend.metadata.documents import Document, parsed_once
 from backend.metadata.errors import ManifestMissing
 
 _FORMAT = 1
@@ -127,7 +126,7 @@ class Project:
         return distances
 
 
-@lru_cache(maxsize=2)
+@parsed_once
 def parse_project(document: Document) -> Project:
     """The project that a stored manifest describes. Raises ManifestMissing for another format."""
     manifest: Json = orjson.loads(document.content)

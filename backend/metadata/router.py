@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from backend.auth.dependencies import Administrator
+from backend.db.listener import CHANNEL
 from backend.db.models import DataVersion
 from backend.db.session import begin, snapshot
 from backend.dependencies import AppSettings, Engine, ReadEngine
@@ -33,9 +34,6 @@ from backend.schemas.metadata import (
     RunManifest,
 )
 from backend.schemas.signals import SearchText
-
-_SCOPE = "metadata"
-_CHANNEL = "compass_data_changed"
 
 Name = Annotated[SearchText, Path(description="Name of the model.", examples=["fct_signals"])]
 
@@ -142,12 +140,13 @@ async def get_docs_url(
 async def refresh_metadata(admin: Administrator, engine: Engine) -> Response:
     """Drop what is cached of the project and its semantic layer, in every worker."""
     documents.forget()
-    parse_project.cache_clear()
     async with begin(engine) as connection:
         await connection.execute(
-            update(DataVersion).where(DataVersion.scope == _SCOPE).values(version=DataVersion.version + 1)
+            update(DataVersion)
+            .where(DataVersion.scope == documents.SCOPE)
+            .values(version=DataVersion.version + 1)
         )
-        await connection.execute(select(func.pg_notify(_CHANNEL, _SCOPE)))
+        await connection.execute(select(func.pg_notify(CHANNEL, documents.SCOPE)))
     return JsonResponse({"status": "refreshed", "message": "Metadata is read anew at the next request"})
 
 

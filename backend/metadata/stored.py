@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.models import Run
+from backend.db.session import is_undefined_table
 from backend.enums import RunState
 
 _DOCUMENTS = table(
@@ -28,7 +29,6 @@ MODELING_FILES: Final = {
 """Files of a run's models, by the name that the manifest gives them."""
 
 _HELD = (RunState.LOADED, RunState.BUILDING, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
-_UNDEFINED_TABLE = "42P01"
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -46,11 +46,6 @@ async def active_run(connection: AsyncConnection, configured: str, document_type
             return None
         raise
     return rows.mappings().one_or_none()
-
-
-def is_undefined_table(error: DBAPIError) -> bool:
-    """Whether a table is missing because nothing was loaded or built yet."""
-    return getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
 
 
 def parse(content: str | None, run_key: str, document_type: str) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from functools import lru_cache
 from io import StringIO
 from typing import Any
 
@@ -18,9 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.models import Run
+from backend.db.session import is_undefined_table
 from backend.enums import RunState
-from backend.metadata.documents import METRIC_CATALOG, Document, documents
-from backend.metadata.stored import is_undefined_table
+from backend.metadata.documents import METRIC_CATALOG, Document, documents, parsed_once
 
 _METRICS = table(
     "dim_metrics",
@@ -60,7 +59,7 @@ async def catalogue(connection: AsyncConnection) -> dict[str, Entry]:
     }
 
 
-@lru_cache(maxsize=2)
+@parsed_once
 def _known(document: Document) -> dict[str, Entry]:
     return {row["metric_id"]: row for row in csv.DictReader(StringIO(document.content, newline=""))}
 

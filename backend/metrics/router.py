@@ -9,11 +9,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
-from backend.db.session import snapshot
+from backend.db.session import is_undefined_table, snapshot
 from backend.dependencies import ReadEngine
 from backend.metadata.documents import MANIFEST, documents
 from backend.metadata.errors import ManifestMissing
-from backend.metadata.stored import is_undefined_table
 from backend.metrics.catalogue import catalogue
 from backend.metrics.compile import compile_question
 from backend.metrics.errors import (

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from backend.metadata.documents import Document
+from backend.metadata.documents import Document, parsed_once
 from backend.metadata.project import parse_project
 
 Json = Mapping[str, Any]
@@ -96,7 +95,7 @@ def filters_of(document: Json) -> tuple[str, ...]:
     return tuple(each["where_sql_template"] for each in document.get("filter", {}).get("where_filters", ()))
 
 
-@lru_cache(maxsize=2)
+@parsed_once
 def parse_semantic_layer(document: Document) -> SemanticLayer:
     """The semantic layer of a stored manifest. Raises ManifestMissing for another format."""
     project = parse_project(document)

@@ -5,14 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, RowMapping, Select, TableClause, and_, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    RowMapping,
+    Select,
+    TableClause,
+    and_,
+    func,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.models import Run
 from backend.enums import RunState
 from backend.errors import RunAmbiguous, RunUnknown
 from backend.runs.errors import RunNotFound
-from backend.runs.stored import ANOMALIES, DOCUMENTS, ENTITIES, HELD, METHODS, NODES, RUNS
+from backend.runs.stored import ANOMALIES, DOCUMENTS, ENTITIES, HELD, METHODS, NODES, RUNS, SCORES
 
 Rows = Select[*tuple[Any, ...]]
 
@@ -33,6 +46,9 @@ _REGISTRY = (
     Run.published_at,
 )
 _DOT: Final = "dot"
+
+_STATISTICS: Final = ("entity_key", "statistical_method", *SCORES, "percentile_rank")
+_ANOMALY: Final = ("anomaly_method", "applies_to", "anomaly")
 
 
 def registered(graph_name: str | None, state: RunState | None, limit: int, offset: int) -> Rows:
@@ -162,36 +178,26 @@ def entities(run_key: str, node_id: str, limit: int, offset: int) -> Rows:
     )
 
 
-def statistics(run_key: str, node_id: str, page: Sequence[RowMapping]) -> Rows:
-    """Methods of a page's entities, a row for each of their anomalies, at least one a method."""
+def statistics(run_key: str, node_id: str, page: Sequence[RowMapping]) -> CompoundSelect[*tuple[Any, ...]]:
+    """Statistics and anomalies of a page's entities, a row each; a row holds nulls for the other.
+
+    They are not joined here: both are few, and nothing tells the planner so.
+    """
     keys = [row["entity_key"] for row in page]
     lines = [row["line_number"] for row in page if row["line_number"] is not None]
 
-    def of_page(table: TableClause) -> list[ColumnElement[bool]]:
-        conditions = [
+    def of_page(table: TableClause) -> Rows:
+        columns = (table.c.get(name, default=null()) for name in (*_STATISTICS, *_ANOMALY))
+        query = select(
+            *(column.label(name) for column, name in zip(columns, (*_STATISTICS, *_ANOMALY), strict=True))
+        ).where(
             table.c.run_key == run_key,
             table.c.canonical_node_id == node_id,
             table.c.entity_key.in_(keys),
-        ]
+        )
         # Entities of a page stand together in their file; documents without lines are small.
         if len(lines) == len(page):
-            conditions.append(table.c.line_number.between(lines[0], lines[-1]))
-        return conditions
+            query = query.where(table.c.line_number.between(lines[0], lines[-1]))
+        return query
 
-    anomalies = select(ANOMALIES).where(*of_page(ANOMALIES)).subquery("anomalies")
-    return (
-        select(
-            *(column for column in METHODS.c if column.name not in ("run_key", "canonical_node_id")),
-            anomalies.c.anomaly_method,
-            anomalies.c.applies_to,
-            anomalies.c.anomaly,
-        )
-        .outerjoin(
-            anomalies,
-            and_(
-                anomalies.c.entity_key == METHODS.c.entity_key,
-                anomalies.c.statistical_method == METHODS.c.statistical_method,
-            ),
-        )
-        .where(*of_page(METHODS))
-    )
+    return union_all(of_page(METHODS), of_page(ANOMALIES))

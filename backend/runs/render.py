@@ -10,12 +10,12 @@ from typing import Any, Final
 import orjson
 from sqlalchemy import RowMapping
 
+from backend.runs.stored import SCORES
 from backend.services.run_diff import COMPARED, KINDS, LABEL, UNCHANGED
 
 _RUN_ID_FORMAT: Final = "%Y%m%d%H%M%S"
-# Scores from the one wanted most to the one wanted least.
-_SCORES: Final = ("simple_zscore", "robust_zscore", "latest_simple_zscore", "latest_robust_zscore")
-_FIRST_APPLIED: Final = (*_SCORES, "slope_percentile")
+# Of several anomalies of a method, the one of the score that is shown.
+_FIRST_APPLIED: Final = (*SCORES, "slope_percentile")
 
 
 def registry_entry(row: RowMapping) -> dict[str, Any]:
@@ -133,7 +133,7 @@ def _result(entity: RowMapping, methods: Sequence[RowMapping]) -> dict[str, Any]
         "entity_dimensions": dimensions,
         "encounters": _whole(entity["encounters"]),
         "metric_value": _value(entity),
-        "z_score": _first(row[score] for score in _SCORES for row in methods),
+        "z_score": _first(row[score] for score in SCORES for row in methods),
         "percentile_rank": _first(row["percentile_rank"] for row in methods),
         "anomaly_label": _first(row["anomaly"] for row in methods if row["statistical_method"] == first),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Double, Text, column, table
+from sqlalchemy import BigInteger, Double, Text, column, table
 
 from backend.enums import RunState
 
@@ -56,19 +56,17 @@ ENTITIES = table(
     schema="public",
 )
 
+SCORES: Final = ("simple_zscore", "robust_zscore", "latest_simple_zscore", "latest_robust_zscore")
+"""z-scores of a method, from the one wanted most to the one wanted least."""
+
 METHODS = table(
     "raw_statistical_methods",
     column("run_key", Text),
     column("entity_key", Text),
     column("canonical_node_id", Text),
     column("statistical_method", Text),
-    column("simple_zscore", Double),
-    column("robust_zscore", Double),
-    column("latest_simple_zscore", Double),
-    column("latest_robust_zscore", Double),
+    *(column(score, Double) for score in SCORES),
     column("percentile_rank", Double),
-    column("slope_percentile", Double),
-    column("suppressed", Boolean),
     column("line_number", BigInteger),
     schema="public",
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from backend.schemas.signals import FreeText, SearchText
 
@@ -68,6 +69,21 @@ class Grain(StrEnum):
     YEAR = "year"
 
 
+def _text(value: object) -> object:
+    if isinstance(value, int | float):
+        raise ValueError("must be a date in ISO 8601, not a number")
+    return value
+
+
+# What the types of these texts refuse, for clients to know beforehand.
+_WITHOUT_NUL: Final[JsonDict] = {"pattern": "^[^\\u0000]*$"}
+
+Name = Annotated[SearchText, Field(json_schema_extra=_WITHOUT_NUL)]
+Where = Annotated[FreeText, Field(json_schema_extra=_WITHOUT_NUL)]
+Day = Annotated[date, BeforeValidator(_text)]
+"""A day, as text: numbers, which pydantic would take for seconds, are refused."""
+
+
 class MetricQuery(BaseModel):
     """A question about a metric. Rows are those of published runs."""
 
@@ -80,10 +96,10 @@ class MetricQuery(BaseModel):
         }
     )
 
-    group_by: Annotated[list[SearchText], Field(max_length=20)] = Field(
+    group_by: Annotated[list[Name], Field(max_length=20)] = Field(
         default=[], description="Dimensions of the metric."
     )
-    where: FreeText | None = Field(
+    where: Where | None = Field(
         default=None,
         description=(
             "Condition on dimensions: comparisons (= != <> < <= > >=), [NOT] IN (...), IS [NOT] NULL and "
@@ -92,11 +108,11 @@ class MetricQuery(BaseModel):
         ),
         examples=["facility_id = '12345'"],
     )
-    start_date: date | None = Field(
+    start_date: Day | None = Field(
         default=None,
-        description="First day, in UTC. Of a running total: the first one shown, not counted.",
+        description="First day, in UTC. A running total counts what was before it all the same.",
     )
-    end_date: date | None = Field(default=None, description="Last day, in UTC, all of it.")
+    end_date: Day | None = Field(default=None, description="Last day, in UTC, all of it.")
     grain: Grain | None = Field(
         default=None, description="How dimensions of time in group_by are rounded; default: as defined."
     )

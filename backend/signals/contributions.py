@@ -20,8 +20,11 @@ from sqlalchemy import (
     table,
     union_all,
 )
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.models import Signal as Row
+from backend.db.session import is_undefined_table
 
 _MART = table(
     "fct_contributions",
@@ -54,7 +57,17 @@ _SERVICE_LINES = ("vizientSubServiceLine", "vizientServiceLine")
 _LEVELS = ("facility", "service_line", "sub_service_line")
 
 
-def of_signal(signal_id: UUID, top_n: int) -> Select[*tuple[Any, ...]]:
+async def of_signal(connection: AsyncConnection, signal_id: UUID, top_n: int) -> Sequence[RowMapping]:
+    """Contributions to a signal, ``top_n`` at most, and its own; none where the mart was never built."""
+    try:
+        return (await connection.execute(_both(signal_id, top_n))).mappings().all()
+    except DBAPIError as error:
+        if is_undefined_table(error):
+            return []
+        raise
+
+
+def _both(signal_id: UUID, top_n: int) -> Select[*tuple[Any, ...]]:
     """Rows of both directions; ``upward`` tells them apart. The metric itself only, no z-score rows."""
     signal = select(Row.run_key, Row.entity_key, Row.metric_id).where(Row.id == signal_id).cte("signal")
     same = (_MART.c.run_key == signal.c.run_key) & (_MART.c.metric_id == signal.c.metric_id)

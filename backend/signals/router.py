@@ -157,7 +157,7 @@ async def signal_contributions(
         signal = await _one(connection, queries.technical(signal_id), signal_id)
         if signal["facility_id"] is None:
             raise ContributionsMissing(signal_id)
-        rows = (await connection.execute(contributions.of_signal(signal_id, top_n))).mappings().all()
+        rows = await contributions.of_signal(connection, signal_id, top_n)
     return JsonResponse(contributions.render(rows, signal["entity_dimensions"]))
 
 

@@ -1,0 +1,1 @@
+"""/api/modeling: runs of models, their experiments, and what drives predictions."""
