@@ -7,7 +7,7 @@ of a class is its description in the API's documentation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
 
@@ -26,6 +26,10 @@ class DomainError(Exception):
 
     def headers(self) -> dict[str, str]:
         """Headers that an HTTP response must have besides."""
+        return {}
+
+    def members(self) -> dict[str, Any]:
+        """Facts for programs, as further members of the problem (RFC 9457, section 3.2)."""
         return {}
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -36,6 +37,7 @@ from backend.metadata import router as metadata_router
 from backend.metrics import router as metrics_router
 from backend.middleware import REQUEST_ID_HEADER, Hardening, RequestContext
 from backend.modeling import router as modeling_router
+from backend.narratives import router as narratives_router
 from backend.ontology import router as ontology_router
 from backend.problems import install_handlers, problem_schemas
 from backend.runs import router as runs_router
@@ -73,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     api.include_router(metadata_router.router)
     api.include_router(metrics_router.router)
     api.include_router(modeling_router.router)
+    api.include_router(narratives_router.router)
     api.include_router(runs_router.router)
     api.include_router(ontology_router.router)
     api.include_router(workflow_router.router)
@@ -84,7 +87,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_handlers(app)
     # The last one added is the outermost: browsers may read error responses too.
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
-    app.add_middleware(Caching, memory=app.state.response_memory)
+    edition = f"{version('quality-compass')} {settings.model_dump_json()}"
+    app.add_middleware(Caching, memory=app.state.response_memory, edition=edition)
     app.add_middleware(Authentication, settings=settings)
     app.add_middleware(CountRequests, telemetry=counting)
     app.add_middleware(Hardening, max_body_bytes=settings.MAX_BODY_BYTES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -110,7 +111,15 @@ def problem(
         "instance": request.url.path,
         "request_id": getattr(request.state, "request_id", ""),
     }
-    return Response(orjson.dumps(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+    return Response(_json(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _json(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body, option=orjson.OPT_UTC_Z)
+    # Half of a surrogate pair, which JSON can name, has no form in UTF-8: it stays escaped.
+    except TypeError:
+        return json.dumps(body).encode()
 
 
 def internal_problem(request: Request) -> Response:
@@ -156,6 +165,7 @@ async def _on_domain_error(request: Request, error: Exception) -> Response:
         # Hints speak to operators; what a client did wrong is in the message.
         detail=error.message if error.status < HTTPStatus.INTERNAL_SERVER_ERROR else error.title,
         headers=headers,
+        **error.members(),
     )
 
 

@@ -14,6 +14,15 @@ from transforms.errors import DatabaseUnavailable
 CONNECT_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 """What asyncpg raises when there is no server, or the server does not let us in."""
 
+_LOST = (
+    ConnectionError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    # What asyncpg says when it is used while it learns that the connection is gone.
+    asyncpg.InternalClientError,
+)
+
 _SETTINGS = {
     "application_name": "compass",
     "search_path": "public",
@@ -82,9 +91,25 @@ async def connect(database_url: str, settings: dict[str, str] | None = None) -> 
 async def connection(
     database_url: str, settings: dict[str, str] | None = None
 ) -> AsyncIterator[asyncpg.Connection]:
-    """As ``connect``, closed at the end; an interrupted statement is cancelled first."""
+    """As ``connect``, closed at the end; an interrupted statement is cancelled first.
+
+    Raises DatabaseUnavailable also when, within the block, the connection is lost or the server
+    runs out of room.
+    """
     opened = await connect(database_url, settings)
     try:
         yield opened
+    except asyncpg.InsufficientResourcesError as error:
+        raise DatabaseUnavailable(
+            f"the database server has no room left: {error.args[0]}",
+            "make room on its disk or in its memory, then run the command again",
+        ) from error
+    except (*CONNECT_ERRORS, asyncpg.InternalClientError) as error:
+        if not (opened.is_closed() or isinstance(error, _LOST)):
+            raise
+        raise DatabaseUnavailable(
+            "the connection to the database was lost",
+            "what was done so far is kept or undone whole; try again once the database answers",
+        ) from error
     finally:
         await opened.close(timeout=5)

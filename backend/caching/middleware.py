@@ -26,11 +26,15 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Caching:
-    """ASGI middleware; needs the actor, so it stands behind authentication."""
+    """ASGI middleware; needs the actor, so it stands behind authentication.
 
-    def __init__(self, app: ASGIApp, memory: ResponseMemory) -> None:
+    ``edition`` names what else answers depend on: the program's version and its settings.
+    """
+
+    def __init__(self, app: ASGIApp, memory: ResponseMemory, edition: str) -> None:
         self._app = app
         self._memory = memory
+        self._edition = edition
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -61,6 +65,7 @@ class Caching:
         actor = cast(Actor, scope["state"]["actor"])
         gzip = "gzip" in headers.get("accept-encoding", "")
         basis = (
+            self._edition,
             scope["path"],
             scope["query_string"],
             [current.get(name) for name in rule.scopes],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import FromClause, Select, Subquery, and_, cast, func, null, select, true
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from backend.db.models import Signal
 from backend.ontology.stored import FACILITIES, METRICS, NODES, SIGNAL_FACTS
@@ -60,7 +60,7 @@ class Context:
         """Facilities, each once; graphs may share them."""
         return (
             select(FACILITIES.c.facility_id, FACILITIES.c.facility_name, FACILITIES.c.system_name)
-            .distinct(FACILITIES.c.facility_id)
+            .ext(distinct_on(FACILITIES.c.facility_id))
             .where(FACILITIES.c.run_key.in_(self.run_keys))
             .order_by(FACILITIES.c.facility_id, FACILITIES.c.run_key)
             .subquery("facilities")
@@ -77,7 +77,7 @@ class Context:
                 *(column for column in METRICS.c if column.name not in ("run_key", *together)),
                 *(total.label(name) for name, total in together.items()),
             )
-            .distinct(METRICS.c.metric_id)
+            .ext(distinct_on(METRICS.c.metric_id))
             .where(METRICS.c.run_key.in_(self.run_keys))
             .order_by(METRICS.c.metric_id, METRICS.c.run_key)
             .subquery("metrics")

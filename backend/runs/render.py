@@ -160,13 +160,13 @@ def _method_ids(row: RowMapping) -> list[str]:
     return orjson.loads(row["statistical_methods"] or "[]")  # type: ignore[no-any-return]
 
 
-def diff(before: RowMapping, after: RowMapping, rows: Sequence[RowMapping]) -> dict[str, Any]:
-    """What ``after`` changed against ``before``."""
+def diff(before: RowMapping, after: RowMapping, rows: Sequence[RowMapping], limit: int) -> dict[str, Any]:
+    """What ``after`` changed against ``before``, at most ``limit`` signals of a kind."""
     counts = dict.fromkeys(KINDS, 0)
     lists: dict[str, list[dict[str, Any]]] = {kind: [] for kind in KINDS if kind != UNCHANGED}
     for row in rows:
         counts[row["kind"]] = row["total_count"]
-        if row["kind"] != UNCHANGED:
+        if row["kind"] in lists and len(lists[row["kind"]]) < limit:
             lists[row["kind"]].append(_diff_signal(row))
     return {"before": _diff_run(before), "after": _diff_run(after), "counts": counts, **lists}
 

@@ -211,7 +211,7 @@ async def diff_runs(
             if run["state"] not in BUILT:
                 raise RunHasNoSignals(run["run_key"], run["state"])
         rows = await diff_signals(connection, runs[0]["run_key"], runs[1]["run_key"], limit)
-    return JsonResponse(render.diff(runs[0], runs[1], rows))
+    return JsonResponse(render.diff(runs[0], runs[1], rows, limit))
 
 
 @router.get(

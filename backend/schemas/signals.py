@@ -183,6 +183,10 @@ FreeText = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_
 SearchText = Annotated[str, StringConstraints(max_length=500), AfterValidator(_text)]
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
 class SignalUpdate(BaseModel):
     """What people can change of a signal; keys that are left out change nothing."""
 
@@ -190,6 +194,6 @@ class SignalUpdate(BaseModel):
         default="",
         description="Neither blank nor null. Later runs leave an edited text alone.",
         # Left out it changes nothing; there is no value that it stands for.
-        json_schema_extra=lambda schema: schema.pop("default"),
+        json_schema_extra=_without_default,
     )
     why_matters_narrative: FreeText | None = Field(default=None, description="Null clears it.")

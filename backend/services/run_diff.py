@@ -40,6 +40,14 @@ def _row(alias: str) -> str:
     return ", ".join(f"{alias}.{name}" for name in COMPARED)
 
 
+def _one(run: str) -> str:
+    """SQL: the row of a shown signal in a run; the limit keeps the planner from reading the whole run."""
+    return (
+        "select m.* from public_marts.fct_signals as m"  # noqa: S608
+        f" where m.run_key = :{run} and m.entity_key = shown.entity_key limit 1"
+    )
+
+
 # Keys and kinds of all come first; only the rows that are shown are read in full.
 _DIFF: Final = f"""
 with pairs as (
@@ -67,11 +75,11 @@ placed as (
         ) as place
     from pairs
 ),
--- Of those that did not change, one row says how many they are.
+-- The first row of a kind says how many there are, and is all that is told of those that did not change.
 shown as (
     select placed.*
     from placed
-    where placed.place <= case when placed.kind = '{UNCHANGED}' then 1 else :row_limit end
+    where placed.place = 1 or (placed.kind <> '{UNCHANGED}' and placed.place <= :row_limit)
 )
 select
     shown.kind,
@@ -83,8 +91,8 @@ select
     b.entity_key is not null as is_before,
     a.entity_key is not null as is_after
 from shown
-left join public_marts.fct_signals as b on b.run_key = :before and b.entity_key = shown.entity_key
-left join public_marts.fct_signals as a on a.run_key = :after and a.entity_key = shown.entity_key
+left join lateral ({_one("before")}) as b on true
+left join lateral ({_one("after")}) as a on true
 order by shown.kind, shown.place
 """  # noqa: S608
 
@@ -92,9 +100,10 @@ order by shown.kind, shown.place
 async def diff_signals(
     connection: AsyncConnection, before: str, after: str, row_limit: int
 ) -> list[RowMapping]:
-    """Signals of two runs, by kind (see KINDS), the most severe first, at most ``row_limit`` of a kind.
+    """Signals of two runs, by kind (see KINDS), the most severe first.
 
-    Each row carries ``total_count``, how many of its kind there are. ``before`` and ``after`` are
+    At least one of a kind, if there is any, and at most ``row_limit``; each row carries
+    ``total_count``, how many of its kind there are. ``before`` and ``after`` are
     keys of runs whose marts are built.
     """
     found = await connection.execute(text(_DIFF), {"before": before, "after": after, "row_limit": row_limit})

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from contracts.findings import Finding
-from contracts.rules import documents, files, graph, parsing, references, schema, statistics, values
+from contracts.rules import (
+    classification,
+    contributions,
+    documents,
+    files,
+    graph,
+    parsing,
+    references,
+    schema,
+    statistics,
+    values,
+)
 from contracts.rules.rule import Rule
 from contracts.run_data import RunData
 
 Check = Callable[[RunData], Iterable[Finding]]
 """Looks at a staged run and yields what is wrong; one check may serve several rules."""
 
-_FAMILIES = (files, values, references, graph, statistics, documents)
+_FAMILIES = (files, values, references, graph, statistics, classification, contributions, documents)
 
 RULES: dict[str, Rule] = {
-    rule.code: rule
-    for family in (files, parsing, schema, values, references, graph, statistics, documents)
-    for rule in family.RULES
+    rule.code: rule for family in (files, parsing, schema, *_FAMILIES[1:]) for rule in family.RULES
 }
 """Every rule by its code, in the order of the catalogue."""
 

@@ -135,7 +135,7 @@ CASES = (
         FACETED_AGGREGATE,
         3,
         says="Alchemy",
-        also=frozenset({"QC542", "QC607"}),
+        also=frozenset({"QC542", "QC607", "QC701"}),
     ),
 )
 

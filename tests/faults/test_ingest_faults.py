@@ -15,6 +15,7 @@ from tests.support.lifecycle import (
     Baseline,
     Snapshot,
     clone,
+    fail_interrupted,
     held_up_at,
     ingest,
     make_baseline,
@@ -22,8 +23,6 @@ from tests.support.lifecycle import (
     start,
     state,
 )
-from transforms.database import connection
-from transforms.lifecycle import registry
 
 POINTS = {
     "load": "public.raw_contributions",
@@ -63,12 +62,6 @@ def undisturbed(baseline: Baseline) -> dict[str, Snapshot]:
 def command(baseline: Baseline, run_key: str) -> tuple[str, ...]:
     """An ingest that has everything to do."""
     return ("ingest", str(baseline.runs[run_key].path), "--skip-preflight", "--force")
-
-
-async def fail_interrupted(database_url: str) -> None:
-    """What the next command does first."""
-    async with connection(database_url) as opened:
-        await registry.fail_interrupted(opened)
 
 
 @pytest.mark.parametrize(

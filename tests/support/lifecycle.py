@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import uuid
@@ -15,10 +16,12 @@ from typing import Any
 import asyncpg
 from sqlalchemy.engine import make_url
 
+from contracts.tables import RAW_TABLES
 from tests.support.compass import environment
 from tests.support.manifests import connected, until
 from tests.support.run_copies import CLASSIFICATIONS, Json, RunCopy
-from transforms.database import plain_dsn
+from transforms.database import connection, plain_dsn
+from transforms.lifecycle import registry
 from transforms.lifecycle.ingest import IngestResult
 from transforms.lifecycle.ingest import ingest as ingest_run
 from transforms.progress import NoProgress
@@ -35,6 +38,26 @@ select exists (
     join pg_database d on d.oid = l.database
     where d.datname = current_database() and not l.granted and l.locktype = 'relation'
 )
+"""
+
+_ALONE = """
+select not exists (
+    select from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+)
+"""
+
+# Signals that the published run has and that are not active with its values, and the reverse.
+_NOT_SERVED_AS_PUBLISHED = """
+select f.entity_key, s.id
+from (
+    select f.* from public_marts.fct_signals f
+    join public.runs r on r.run_key = f.run_key and r.state = 'published'
+    where f.metric_value is not null
+) as f
+full join (select * from public.signals where active) as s
+    on s.entity_key = f.entity_key and s.run_key = f.run_key and s.metric_value = f.metric_value
+where f.entity_key is null or s.id is null
 """
 
 # What people and publishes leave behind, without the times that no test can know.
@@ -83,15 +106,20 @@ class Baseline:
         return {A: self.a, B: self.b}
 
 
-def make_baseline(database_url: str, folder: Path) -> Baseline:
-    """Write both runs to ``folder``; bring A to served signals, and assign and edit one of them."""
+def make_baseline(database_url: str, folder: Path, *, valid: bool = False) -> Baseline:
+    """Write both runs to ``folder``; bring A to served signals, and assign and edit one of them.
+
+    With ``valid`` both keep every rule of the contracts, and B has other signals altogether.
+    """
     runs = []
-    for run_key, drops in ((A, 3), (B, 2)):
-        path = generate_run(folder, run_id=run_key.split("/")[1], facilities=20)
-        run = RunCopy(path)
-        run.edit_lines(CLASSIFICATIONS, _without(drops))
+    for number, (run_key, drops) in enumerate(((A, 3), (B, 2))):
+        run_id = run_key.split("/")[1]
+        run = RunCopy(generate_run(folder, run_id=run_id, facilities=20, seed=number if valid else 0))
+        if not valid:
+            run.edit_lines(CLASSIFICATIONS, _without(drops))
         runs.append(run)
-    runs[1].edit_line(CLASSIFICATIONS, 1, _worse)
+    if not valid:
+        runs[1].edit_line(CLASSIFICATIONS, 1, _worse)
     asyncio.run(upgrade_schema(database_url))
     asyncio.run(ingest(database_url, runs[0]))
     asyncio.run(_work(database_url))
@@ -113,17 +141,17 @@ def orphaned(run: RunCopy) -> RunCopy:
 
 
 async def _work(database_url: str) -> None:
-    async with connected(database_url) as connection:
-        user = await connection.fetchval(
+    async with connected(database_url) as opened:
+        user = await opened.fetchval(
             "insert into public.users (email, name, hashed_password) values ('a@b.c', 'A', 'x') returning id"
         )
         # Also the signal that run B does not have.
-        await connection.execute(
+        await opened.execute(
             "insert into public.assignments (signal_id, assignee_id, status, notes) "
             "select id, $1, 'in_progress', 'looking at it' from public.signals",
             user,
         )
-        await connection.execute(
+        await opened.execute(
             "update public.signals set description = 'ours', description_edited = true, "
             "why_matters_narrative = 'because' "
             "where id in (select id from public.signals order by id limit 5)"
@@ -145,11 +173,11 @@ def clone(database_url: str) -> Iterator[str]:
 
 def _execute(url: str, statement: str) -> None:
     async def run() -> None:
-        connection = await asyncpg.connect(plain_dsn(url))
+        opened = await asyncpg.connect(plain_dsn(url))
         try:
-            await connection.execute(statement)
+            await opened.execute(statement)
         finally:
-            await connection.close()
+            await opened.close()
 
     asyncio.run(run())
 
@@ -170,24 +198,52 @@ async def ingest(
 
 async def snapshot(database_url: str) -> Snapshot:
     """Registry, signals, assignments, events and the marts that are served."""
-    async with connected(database_url) as connection:
-        return {
-            name: [tuple(row) for row in await connection.fetch(query)] for name, query in _SNAPSHOT.items()
-        }
+    async with connected(database_url) as opened:
+        return {name: [tuple(row) for row in await opened.fetch(query)] for name, query in _SNAPSHOT.items()}
+
+
+async def fail_interrupted(database_url: str) -> None:
+    """What every command does first: runs that nobody works on any more count as failed."""
+    async with connection(database_url) as opened:
+        await registry.fail_interrupted(opened)
+
+
+async def alone(database_url: str) -> None:
+    """Wait until the server has let go of everybody else who used the database."""
+    await until(database_url, _ALONE, seconds=20)
+
+
+async def assert_consistent(database_url: str) -> None:
+    """The registry, the raw tables, the marts and the signals tell the same."""
+    async with connected(database_url) as opened:
+        for run in await opened.fetch("select * from public.runs"):
+            run_key, now = run["run_key"], run["state"]
+            assert now not in ("loading", "building"), run_key
+            assert now != "failed" or run["error"], run_key
+            if now == "failed":
+                continue
+            counts = {
+                table.name: await opened.fetchval(
+                    f"select count(*) from public.{table.name} where run_key = $1", run_key
+                )
+                for table in RAW_TABLES
+            }
+            assert counts == json.loads(run["row_counts"]), run_key
+        assert await opened.fetch(_NOT_SERVED_AS_PUBLISHED) == []
 
 
 async def state(database_url: str, run_key: str) -> tuple[str | None, str | None]:
     """State and error of a run in the registry."""
-    async with connected(database_url) as connection:
-        row = await connection.fetchrow("select state, error from public.runs where run_key = $1", run_key)
+    async with connected(database_url) as opened:
+        row = await opened.fetchrow("select state, error from public.runs where run_key = $1", run_key)
         return (None, None) if row is None else tuple(row)
 
 
-def start(*arguments: str, database_url: str) -> subprocess.Popen[str]:
-    """Start `compass` in the background."""
+def start(*arguments: str, database_url: str | None, **extra: str) -> subprocess.Popen[str]:
+    """Start `compass` in the background; ``extra`` are environment variables."""
     return subprocess.Popen(
         [sys.executable, "-m", "transforms.cli", *arguments],
-        env=environment(database_url),
+        env=environment(database_url, **extra),
         cwd=_REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -198,10 +254,10 @@ def start(*arguments: str, database_url: str) -> subprocess.Popen[str]:
 @asynccontextmanager
 async def held_up_at(database_url: str, table: str) -> AsyncIterator[Callable[[], Any]]:
     """Keep everybody from writing to ``table``; readers go on. The result waits for a writer to come."""
-    async with connected(database_url) as connection:
-        transaction = connection.transaction()
+    async with connected(database_url) as opened:
+        transaction = opened.transaction()
         await transaction.start()
-        await connection.execute(f"lock table {table} in share mode")
+        await opened.execute(f"lock table {table} in share mode")
 
         async def arrived() -> None:
             await until(database_url, _WAITING, seconds=30)

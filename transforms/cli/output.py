@@ -25,6 +25,12 @@ def print_text(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def print_line(text: str) -> None:
+    """As ``print_text``, seen at once by whoever reads the other end of a pipe."""
+    print_text(text)
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """Write a message to people to stderr."""
     sys.stderr.write(text + "\n")

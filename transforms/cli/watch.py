@@ -30,9 +30,10 @@ def watch(
     """Check, ingest and publish the runs that arrive in a folder; json prints a document a line."""
     import asyncio
 
-    from transforms.cli.output import note, progress_bars
+    from transforms.cli.output import note
     from transforms.database import database
     from transforms.lifecycle.watch import Watcher
+    from transforms.progress import NoProgress
     from transforms.schema import prepare
 
     failed: list[str] = []
@@ -42,9 +43,9 @@ def watch(
             failed.append(str(event.run_key))
         _print(event, output)
 
-    with database() as url, progress_bars() as progress:
+    with database() as url:
         asyncio.run(prepare(url))
-        watcher = Watcher(url, runs_root, stable_seconds=stable, tell=tell, progress=progress)
+        watcher = Watcher(url, runs_root, stable_seconds=stable, tell=tell, progress=NoProgress())
         if not once:
             note(f"watching {runs_root}; Ctrl-C stops it")
         asyncio.run(watcher.once() if once else watcher.watch(interval))

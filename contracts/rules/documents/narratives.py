@@ -37,7 +37,7 @@ HEADER_INCOMPLETE = Rule(
 
 RULES = (TITLE_MISSING, FACILITY_DIFFERS, HEADER_INCOMPLETE)
 
-_TITLE = re.compile(r"\s*# Contribution Analysis: Medicare ID (\w+)[ \t]*$", re.MULTILINE)
+_TITLE = re.compile(r"\s*# Contribution Analysis: Medicare ID ([\w-]+)[ \t]*$", re.MULTILINE)
 _GENERATED = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC")
 
 

@@ -1,0 +1,1 @@
+"""/api/narratives: what contributes to a facility's value, as the engine wrote it for people."""

@@ -1,0 +1,242 @@
+"""Contributions that fit neither the nodes nor each other: found once, in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from contracts.findings import Severity
+from contracts.rules import contributions
+from tests.contracts.contribution_corruptions import (
+    ARGUMENTS,
+    CORRUPTIONS,
+    FILE,
+    FOLDER,
+    INDEX,
+    LINE,
+    SHIFT,
+    SIBLING,
+    STRAY,
+    artifact,
+    index,
+    line,
+    shifted,
+)
+from tests.support.run_copies import Case, Json, RunCopy
+
+_ARTIFACTS = "/parents/0/metric_artifacts"
+
+_PLACES: dict[str, tuple[str, int | None, str | None]] = {
+    "QC801": (INDEX, None, "/parents"),
+    "QC802": (INDEX, None, f"{_ARTIFACTS}/0/metric_id"),
+    "QC803": (INDEX, None, "/parents/0/child_rows"),
+    "QC804": (INDEX, None, f"{_ARTIFACTS}/0/row_count"),
+    "QC805": (STRAY, None, None),
+    "QC806": (ARGUMENTS, None, "/parent_node_ids"),
+    "QC810": (FILE, LINE, "/metric_id"),
+    "QC811": (FILE, LINE, "/child_entity"),
+    "QC812": (FILE, LINE, "/child_entity"),
+    "QC813": (FILE, None, None),
+    "QC820": (FILE, LINE, "/child_value"),
+    "QC821": (FILE, SIBLING, "/weight_value"),
+    "QC822": (FILE, SIBLING, "/weight_share"),
+    "QC823": (FILE, SIBLING, "/weight_share"),
+    "QC824": (FILE, LINE, "/raw_component"),
+    "QC825": (FILE, LINE, "/excess_over_parent"),
+    "QC826": (FILE, LINE, "/method"),
+}
+CASES = tuple(
+    Case(code, "corruption", CORRUPTIONS[code], file, number, path)
+    for code, (file, number, path) in _PLACES.items()
+)
+
+
+def _parents(change: Callable[[list[Json]], object]) -> Callable[[RunCopy], None]:
+    return index(lambda document: change(document["parents"]))
+
+
+def _remove_file(run: RunCopy) -> None:
+    """Neither the file nor its entry, as if the metric had not been decomposed."""
+    run.file(FILE).unlink()
+
+    def change(document: Json) -> None:
+        parent = document["parents"][0]
+        parent["metric_artifacts"].pop(0)
+        parent["metrics"].pop("losIndex")
+        parent["child_rows"] = sum(item["row_count"] for item in parent["metric_artifacts"])
+
+    run.edit(INDEX, change)
+
+
+def _drop_row_everywhere(run: RunCopy) -> None:
+    """An entity that was left out when the file was made."""
+    run.edit_lines(FILE, lambda lines: [*lines[: LINE - 1], *lines[LINE:]])
+
+    def change(document: Json) -> None:
+        artifact(document)["row_count"] -= 1
+        document["parents"][0]["child_rows"] -= 1
+
+    run.edit(INDEX, change)
+
+
+FURTHER = (
+    Case(
+        "QC801",
+        "order",
+        _parents(lambda parents: parents.insert(1, parents.pop(2))),
+        INDEX,
+        None,
+        "/parents/1/parent_node_id",
+        also=frozenset({"QC806"}),
+        says="order",
+    ),
+    Case(
+        "QC801",
+        "unknown",
+        _parents(lambda parents: parents[0].update(parent_node_id="nobody")),
+        INDEX,
+        None,
+        "/parents/0/parent_node_id",
+        says="no such node",
+    ),
+    Case("QC802", "file missing", _remove_file, INDEX, None, _ARTIFACTS, says="missing"),
+    Case(
+        "QC802",
+        "not a segment",
+        _parents(lambda parents: parents[2]["metric_artifacts"].append(parents[0]["metric_artifacts"][0])),
+        INDEX,
+        None,
+        "/parents/2/metric_artifacts/0/artifact_path",
+    ),
+    Case(
+        "QC803",
+        "metrics",
+        _parents(lambda parents: parents[0]["metrics"].update(losIndex="another.jsonl")),
+        INDEX,
+        None,
+        "/parents/0/metrics/losIndex",
+        says="losIndex",
+    ),
+    Case(
+        "QC804",
+        "row dropped",
+        lambda run: run.edit_lines(FILE, lambda lines: lines[:-1]),
+        INDEX,
+        None,
+        f"{_ARTIFACTS}/0/row_count",
+    ),
+    Case(
+        "QC806",
+        "instant",
+        lambda run: run.replace(ARGUMENTS, b'"generated_at": "2026', b'"generated_at": "2025'),
+        ARGUMENTS,
+        None,
+        "/generated_at",
+    ),
+    Case(
+        "QC811",
+        "no further dimension",
+        line(lambda item: item["child_entity"].pop("vizientServiceLine")),
+        FILE,
+        LINE,
+        "/child_entity",
+    ),
+    Case("QC812", "row missing", _drop_row_everywhere, FILE, None, says="has no row"),
+    Case(
+        "QC812",
+        "parent unknown",
+        line(
+            lambda item: [
+                item[name].update(medicareId="000000") for name in ("parent_entity", "child_entity")
+            ]
+        ),
+        FILE,
+        LINE,
+    ),
+    Case("QC820", "parent", shifted("parent_value"), FILE, LINE, "/parent_value"),
+    Case("QC821", "only child", shifted("weight_value", LINE, 1.0), FILE, LINE, "/weight_value"),
+    Case("QC824", "weighted value", shifted("weighted_child_value"), FILE, LINE, "/weighted_child_value"),
+    Case(
+        "QC825",
+        "null",
+        line(lambda item: item.update(excess_over_parent=None)),
+        FILE,
+        LINE,
+        "/excess_over_parent",
+    ),
+)
+
+
+@pytest.mark.parametrize("case", [*CASES, *FURTHER], ids=str)
+def test_defect_is_found_once_in_its_place(case: Case, run: RunCopy) -> None:
+    case.assert_found(run)
+
+
+def test_every_rule_has_a_defect() -> None:
+    assert {rule.code for rule in contributions.RULES} == set(CORRUPTIONS) == set(_PLACES)
+
+
+def _found(run: RunCopy) -> set[tuple[str, Severity]]:
+    data = run.stage()
+    return {(finding.code, finding.severity) for check in contributions.CHECKS for finding in check(data)}
+
+
+def test_weights_of_another_source_are_a_warning_if_the_shares_follow_from_them(run: RunCopy) -> None:
+    shifted("weight_value", LINE, 1.0)(run)
+    assert _found(run) == {("QC821", Severity.WARNING)}
+    shifted("weight_value", SIBLING, 1.0)(run)
+    assert _found(run) == {("QC821", Severity.WARNING), ("QC821", Severity.ERROR)}
+
+
+def test_values_of_pseudo_metrics_are_a_warning(run: RunCopy) -> None:
+    """Nothing says what engines take for the z-score of a child."""
+    file = FILE.replace(".losIndex.", ".simple_zscore.")
+
+    def change(item: Json) -> None:
+        item["child_value"] += SHIFT
+        item["method"] = "statistic_passthrough"
+
+    run.edit_line(file, LINE, change)
+    assert _found(run) == {("QC820", Severity.WARNING)}
+
+
+def test_a_parent_may_be_the_mean_of_its_children(run: RunCopy) -> None:
+    def change(item: Json) -> None:
+        item.update(parent_value=item["child_value"], excess_over_parent=0.0)
+
+    run.edit_line(FILE, LINE, change)
+    assert _found(run) == set()
+
+
+def test_a_child_without_a_value_may_lack_a_share(run: RunCopy) -> None:
+    """Its siblings may share the whole weight, or what is left of it."""
+
+    def without_value(item: Json) -> None:
+        names = ("child_value", "raw_component", "weighted_child_value", "excess_over_parent", "weight_share")
+        item.update(dict.fromkeys(names))
+
+    def alone(item: Json) -> None:
+        item.update(weight_share=1.0, raw_component=item["child_value"])
+        item.update(weighted_child_value=item["child_value"])
+        item.update(excess_over_parent=item["child_value"] - item["parent_value"])
+
+    run.edit_line(FILE, SIBLING, without_value)
+    run.edit_line(FILE, SIBLING + 1, alone)
+    # The entity has a value, so that its absence here is told, and nothing else.
+    assert _found(run) == {("QC820", Severity.ERROR)}
+
+
+def test_weights_may_come_from_any_column(run: RunCopy) -> None:
+    for number in range(1, 22):
+        line(lambda item: item.update(weight_field="losMeanObservedDays"), number)(run)
+    assert _found(run) == {("QC821", Severity.WARNING)}
+    for number in range(1, 22):
+        line(lambda item: item.update(weight_field="no such $.column"), number)(run)
+    assert _found(run) == set()
+
+
+def test_runs_without_contributions_are_silent(run: RunCopy) -> None:
+    for path in sorted(run.file(FOLDER).rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    assert _found(run) == set()
