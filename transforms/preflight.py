@@ -1,13 +1,14 @@
-"""Preflight: stage a run and check it against the contracts, before anything is loaded."""
+"""Preflight: stage a run and check it against the contracts, before anything of it counts."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.check import check, check_schemas
-from contracts.findings import Report
+from contracts.check import check_rules, check_schemas
+from contracts.findings import Finding, Report, Severity
 from contracts.rules import parsing, schema
 from contracts.rules.registry import RULES
 from contracts.run_data import RunData
@@ -16,26 +17,53 @@ from transforms.run import Run
 from transforms.stage import stage_run
 
 
+@dataclass(slots=True)
+class Staged:
+    """A run in memory, and what is known of its faults so far: files that parse, rows that fit."""
+
+    run: Run
+    data: RunData
+    findings: list[Finding]
+    started: float = field(repr=False)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the rows can be loaded at all, whatever the rules will say."""
+        return all(finding.severity is not Severity.ERROR for finding in self.findings)
+
+    def judge(self, progress: Progress, *, rules: bool = True) -> Report:
+        """The report; with ``rules`` after running them, else of what is known so far."""
+        if rules:
+            with progress.step("Checking"):
+                findings = [*self.findings, *check_rules(self.data)]
+        else:
+            findings = self.findings
+        return Report(
+            run_key=self.run.run_key,
+            path=str(self.run.path),
+            findings=findings,
+            rows=self.data.row_counts,
+            rules_run=len(RULES) if rules else len(parsing.RULES) + len(schema.RULES),
+            seconds=time.perf_counter() - self.started,
+        )
+
+
+def stage(run: Run, progress: Progress) -> Staged:
+    """Read ``run`` and check that its rows fit the schemas."""
+    started = time.perf_counter()
+    size = sum(path.stat().st_size for path in _files(run.path))
+    with progress.step("Reading", size) as advance:
+        data = stage_run(run, advance)
+    return Staged(run, data, check_schemas(data), started)
+
+
 def preflight(run: Run, progress: Progress, *, rules: bool = True) -> tuple[RunData, Report]:
     """Stage ``run`` and check it; the report says whether it may be loaded.
 
     Without ``rules`` only what loading needs is checked: that files parse and rows fit the schemas.
     """
-    started = time.perf_counter()
-    size = sum(path.stat().st_size for path in _files(run.path))
-    with progress.step("Reading", size) as advance:
-        data = stage_run(run, advance)
-    with progress.step("Checking"):
-        findings = check(data) if rules else check_schemas(data)
-    report = Report(
-        run_key=run.run_key,
-        path=str(run.path),
-        findings=findings,
-        rows=data.row_counts,
-        rules_run=len(RULES) if rules else len(parsing.RULES) + len(schema.RULES),
-        seconds=time.perf_counter() - started,
-    )
-    return data, report
+    staged = stage(run, progress)
+    return staged.data, staged.judge(progress, rules=rules)
 
 
 def _files(root: Path) -> Iterator[Path]:

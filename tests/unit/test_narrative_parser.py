@@ -49,7 +49,7 @@ WHOLE = f"""{TITLE}
 ```
 
 ## Top Drivers of Higher Readmission Rate (Positive Excess)
-{HEAD}| 1 | SL | Level I Trauma | 4.12 | 7.5% | 0.22 | up | 81 | +0.77 | +1.94 | high | Double | far [Cum:41%] |
+{HEAD}| 1 | SL | Level I Trauma | 4.12 | 7.5% | 0.22 | up | 81 | 0.77 | 1.94 | high | Double | far [Cum:41%] |
 | 2 | Payer | Rank --- pay | 1.98 | 11% | +0.09 | - | - | - | - | normal | - | above |
 
 ## Top Drivers of Lower Readmission Rate (Negative Excess)

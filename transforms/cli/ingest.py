@@ -65,8 +65,8 @@ def ingest(
 
     from transforms.cli.output import print_json, print_text, progress_bars
     from transforms.database import database
-    from transforms.lifecycle.ingest import ContractsBroken
     from transforms.lifecycle.ingest import ingest as ingest_run
+    from transforms.lifecycle.verdict import ContractsBroken
     from transforms.reports import as_json, as_text
     from transforms.run import open_run
     from transforms.schema import prepare
@@ -141,7 +141,8 @@ def load(
 
     from transforms.cli.output import print_json, print_text, progress_bars
     from transforms.database import database
-    from transforms.lifecycle.ingest import ContractsBroken, load_only
+    from transforms.lifecycle.ingest import load_only
+    from transforms.lifecycle.verdict import ContractsBroken
     from transforms.reports import as_text
     from transforms.run import open_run
     from transforms.schema import prepare

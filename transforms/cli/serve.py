@@ -43,7 +43,8 @@ def up(
     from transforms.cli.ingest import ingest_summary
     from transforms.cli.output import note, print_text, progress_bars
     from transforms.database import database
-    from transforms.lifecycle.ingest import ContractsBroken, ingest
+    from transforms.lifecycle.ingest import ingest
+    from transforms.lifecycle.verdict import ContractsBroken
     from transforms.reports import as_text
     from transforms.run import open_run
     from transforms.sample import sample_run

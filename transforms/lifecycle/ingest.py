@@ -15,18 +15,17 @@ import asyncpg
 
 from backend.enums import RunState
 from contracts.findings import Report
-from contracts.run_data import RunData
 from transforms.checksum import run_checksum
 from transforms.copy import create_raw_tables
 from transforms.database import connection as connect_to
 from transforms.engines.base import BuildResult
-from transforms.errors import CompassError
 from transforms.lifecycle import registry
 from transforms.lifecycle.build import EngineName, build, require_native
 from transforms.lifecycle.load import load, replace_rows
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
 from transforms.lifecycle.published import BUILT, HELD, PublishedRunProtected
-from transforms.preflight import preflight
+from transforms.lifecycle.verdict import Verdict
+from transforms.preflight import Staged, stage
 from transforms.progress import Progress
 from transforms.run import Run
 
@@ -36,19 +35,6 @@ if TYPE_CHECKING:
 
 _PUBLISHING = "transforms.lifecycle.publish"
 """Brings SQLAlchemy, half a second of imports: they are done while PostgreSQL builds."""
-
-
-class ContractsBroken(CompassError):
-    """The run breaks its contracts; nothing was loaded."""
-
-    exit_code = 1
-
-    def __init__(self, report: Report) -> None:
-        self.report = report
-        super().__init__(
-            f"{report.run_key} breaks its contracts and was not loaded",
-            "mend what is listed, then ingest again",
-        )
 
 
 @dataclass(slots=True)
@@ -103,12 +89,13 @@ async def ingest(
             to_build, to_publish = known.state not in BUILT, publish_after and not result.unchanged
         else:
             _require_replaceable(known, engine, publish_after=publish_after)
-            data = _checked(run, result, progress, skip_preflight=skip_preflight)
+            staged, verdict = await _staged(run, result, progress, skip_preflight=skip_preflight)
             await create_raw_tables(connection)
             if known is not None and known.state in BUILT and engine == "native":
                 from transforms.lifecycle.rebuild import rebuild
 
-                load_rows = partial(_load_rows, run, data, checksum, result, progress)
+                result.report = await verdict.report()
+                load_rows = partial(_load_rows, staged, verdict, checksum, result, progress)
                 result.build, result.hydration = await rebuild(
                     connection,
                     database_url,
@@ -122,8 +109,9 @@ async def ingest(
             else:
                 with result.timed("load"):
                     result.row_counts = await load(
-                        connection, run, data, checksum, progress, report=result.report
+                        connection, run, staged.data, checksum, progress, verdict=verdict
                     )
+                result.report = await verdict.report()
                 to_build, to_publish = True, publish_after
         if to_build:
             imports = asyncio.create_task(asyncio.to_thread(import_module, _PUBLISHING))
@@ -162,11 +150,11 @@ async def load_only(
             raise PublishedRunProtected(
                 run.run_key, "its rows and its marts change together", "use `compass ingest --force DIR`"
             )
-        data = _checked(run, result, progress, skip_preflight=skip_preflight)
+        staged, verdict = await _staged(run, result, progress, skip_preflight=skip_preflight)
         with result.timed("load"):
-            result.row_counts = await load(
-                connection, run, data, run_checksum(run.path), progress, report=result.report
-            )
+            checksum = run_checksum(run.path)
+            result.row_counts = await load(connection, run, staged.data, checksum, progress, verdict=verdict)
+        result.report = await verdict.report()
         await registry.record_durations(connection, run.run_key, result.durations)
     return result
 
@@ -185,18 +173,21 @@ def _require_replaceable(
         )
 
 
-def _checked(run: Run, result: IngestResult, progress: Progress, *, skip_preflight: bool) -> RunData:
-    """The staged run; raises ContractsBroken."""
+async def _staged(
+    run: Run, result: IngestResult, progress: Progress, *, skip_preflight: bool
+) -> tuple[Staged, Verdict]:
+    """The run in memory, its rules being checked. Raises ContractsBroken when it cannot be loaded at all."""
     with result.timed("preflight"):
-        data, result.report = preflight(run, progress, rules=not skip_preflight)
-    if not result.report.ok:
-        raise ContractsBroken(result.report)
-    return data
+        staged = stage(run, progress)
+        verdict = Verdict(staged, progress, rules=not skip_preflight)
+        if not staged.fits:
+            await verdict.report()
+    return staged, verdict
 
 
 async def _load_rows(
-    run: Run,
-    data: RunData,
+    staged: Staged,
+    verdict: Verdict,
     checksum: str,
     result: IngestResult,
     progress: Progress,
@@ -204,5 +195,5 @@ async def _load_rows(
 ) -> None:
     with result.timed("load"):
         result.row_counts = await replace_rows(
-            connection, run, data, checksum, progress, report=result.report
+            connection, staged.run, staged.data, checksum, progress, verdict=verdict
         )

@@ -96,6 +96,27 @@ async def begin_load(connection: asyncpg.Connection, run: Run, checksum: str | N
     )
 
 
+async def entry(connection: asyncpg.Connection, run_key: str) -> asyncpg.Record | None:
+    """What ``begin_load`` would replace of the entry of ``run_key``; None without an entry."""
+    return await connection.fetchrow(
+        "select state, source_path, checksum, error, failed_checksum from public.runs where run_key = $1",
+        run_key,
+    )
+
+
+async def restore(connection: asyncpg.Connection, run_key: str, before: asyncpg.Record | None) -> None:
+    """Make the entry of ``run_key`` what ``entry`` found."""
+    if before is None:
+        await connection.execute("delete from public.runs where run_key = $1", run_key)
+    else:
+        await connection.execute(
+            "update public.runs set state = $2, source_path = $3, checksum = $4, error = $5, "
+            "failed_checksum = $6 where run_key = $1",
+            run_key,
+            *before,
+        )
+
+
 async def set_state(
     connection: asyncpg.Connection, run_key: str, state: RunState, *, error: str | None = None
 ) -> None:

@@ -26,8 +26,9 @@ from transforms.engines.errors import BuildFailed
 from transforms.errors import CompassError, DatabaseUnavailable
 from transforms.lifecycle import registry
 from transforms.lifecycle.arrivals import Arrival, Arrivals
-from transforms.lifecycle.ingest import ContractsBroken, IngestResult, ingest
+from transforms.lifecycle.ingest import IngestResult, ingest
 from transforms.lifecycle.lock import RunBusy, refuse, run_lock_if_free
+from transforms.lifecycle.verdict import ContractsBroken
 from transforms.locks import WATCH
 from transforms.progress import Progress
 from transforms.run import Run, open_run

@@ -82,7 +82,8 @@ def _responses(operation: Json) -> Iterator[str]:
             type_name(content.get("schema", {})) for content in response.get("content", {}).values()
         )
         description = _cell(response.get("description", ""))
-        yield f"- **{status}** {shown}{': ' + description if status != '200' and description else ''}".rstrip()
+        why = f": {description}" if status != "200" and description else ""
+        yield f"- **{status}** {shown}{why}".rstrip()
 
 
 def _schema(schema: Json) -> Iterator[str]:
