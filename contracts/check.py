@@ -25,7 +25,12 @@ def check(data: RunData, on_step: Callable[[str], None] = lambda name: None) -> 
 
     Checks leave out what is already known to be broken, so that one defect is found once.
     """
-    findings = check_schemas(data, on_step)
+    return [*check_schemas(data, on_step), *check_rules(data, on_step)]
+
+
+def check_rules(data: RunData, on_step: Callable[[str], None] = lambda name: None) -> list[Finding]:
+    """What the rules say beyond files that parse and rows that fit the schemas."""
+    findings: list[Finding] = []
     for rule_check in CHECKS:
         on_step(rule_check.__name__)
         findings.extend(rule_check(data))

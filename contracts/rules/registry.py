@@ -23,12 +23,12 @@ from contracts.run_data import RunData
 Check = Callable[[RunData], Iterable[Finding]]
 """Looks at a staged run and yields what is wrong; one check may serve several rules."""
 
-_FAMILIES = (files, values, references, graph, statistics, classification, contributions, documents)
+_CONTENT = (values, references, graph, statistics, classification, contributions, documents)
 
 RULES: dict[str, Rule] = {
-    rule.code: rule for family in (files, parsing, schema, *_FAMILIES[1:]) for rule in family.RULES
+    rule.code: rule for family in (files, parsing, schema, *_CONTENT) for rule in family.RULES
 }
 """Every rule by its code, in the order of the catalogue."""
 
-CHECKS: tuple[Check, ...] = tuple(check for family in _FAMILIES for check in family.CHECKS)
+CHECKS: tuple[Check, ...] = tuple(check for family in (files, *_CONTENT) for check in family.CHECKS)
 """Every check. What parses and fits the schemas is found while staging and by pandera."""

@@ -211,6 +211,18 @@ def test_momentum_of_other_metrics_may_have_other_steps(run: RunCopy) -> None:
     assert ("QC722", Severity.WARNING, "/derived_indicators/momentum") in _found(data)
 
 
+def test_types_that_were_hardly_ever_seen_are_a_warning(run: RunCopy) -> None:
+    """Two reference entities are elevated and have a slope: too few to tell baseline from chronic."""
+    elevated = 5
+    line(lambda item: item.update(signal_type="chronic_underperformer"), elevated)(run)
+    assert _found(run.stage()) == {
+        ("QC731", Severity.WARNING, "/signal_type"),
+        ("QC702", Severity.ERROR, "/signal_type"),
+    }
+    summary(run, elevated, signal_type="chronic_underperformer")
+    assert {code for code, _, _ in _found(run.stage())} == {"QC731", "QC703"}
+
+
 def test_ranges_of_a_retuned_engine_are_a_warning(run: RunCopy) -> None:
     """All entities of a type moved together: nothing contradicts anything within the run."""
     for name in (CLASSIFICATIONS, SUMMARY):
