@@ -68,3 +68,16 @@ class RunState(StrEnum):
     PUBLISHED = "published"
     SUPERSEDED = "superseded"
     FAILED = "failed"
+
+
+WHOLE_ROWS = (
+    RunState.LOADED,
+    RunState.BUILDING,
+    RunState.BUILT,
+    RunState.PUBLISHED,
+    RunState.SUPERSEDED,
+)
+"""States of a run whose rows in the raw tables can be read."""
+
+WHOLE_MARTS = (RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
+"""States of a run whose marts can be read."""

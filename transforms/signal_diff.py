@@ -9,21 +9,10 @@ import asyncpg
 import polars as pl
 
 from backend.enums import RunState
+from backend.services.movement import COMPARED
 from transforms.errors import UsageError
 
 KEY = "entity_key"
-COMPARED = (
-    "metric_value",
-    "benchmark",
-    "percentile_rank",
-    "simple_zscore",
-    "robust_zscore",
-    "slope_percentile",
-    "simplified_signal_type",
-    "simplified_severity",
-    "domain",
-)
-"""Columns whose change is worth showing; run ids, places and timelines change every time."""
 LABEL = ("metric_id", "facility", "group_value")
 _SHOWN = 20
 

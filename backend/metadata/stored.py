@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.models import Run
 from backend.db.session import is_undefined_table
-from backend.enums import RunState
+from backend.enums import WHOLE_ROWS, RunState
 
 _DOCUMENTS = table(
     "raw_run_documents", column("run_key"), column("document_type"), column("content"), schema="public"
@@ -28,7 +28,6 @@ MODELING_FILES: Final = {
 }
 """Files of a run's models, by the name that the manifest gives them."""
 
-_HELD = (RunState.LOADED, RunState.BUILDING, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -70,7 +69,7 @@ def _active(configured: str, document_type: str) -> Select[*tuple[Any, ...]]:
     named = tuple_(Run.graph_name, Run.run_id) == tuple_(graph, run_id)
     chosen = (
         select(Run.run_key, Run.graph_name, Run.run_id, Run.loaded_at)
-        .where((named & Run.state.in_(_HELD)) | (Run.state == RunState.PUBLISHED))
+        .where((named & Run.state.in_(WHOLE_ROWS)) | (Run.state == RunState.PUBLISHED))
         .order_by(named.desc(), Run.published_at.desc().nulls_last(), Run.run_key)
         .limit(1)
         .cte("active")

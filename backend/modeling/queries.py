@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from backend.db.models import Run
-from backend.enums import RunState
+from backend.enums import WHOLE_MARTS, RunState
 
 Rows = Select[*tuple[Any, ...]]
 
@@ -56,7 +56,6 @@ _DRIVERS = table(
 
 _SHOWN = tuple(each for each in _EXPERIMENTS.c if each.name not in {"run_key", "experiment_index"})
 _SHOWN_OF_RUN = ("status", "config_path", "groups", "duration_seconds")
-_BUILT = (RunState.PUBLISHED, RunState.BUILT, RunState.SUPERSEDED)
 
 
 def modeling_run(run_id: str | None) -> Rows:
@@ -132,7 +131,7 @@ def _filtered(rows: Rows, run_id: str | None, estimator: str | None) -> Rows:
 def _chosen(run_id: str | None) -> Any:
     if run_id is None:
         return Run.state == RunState.PUBLISHED
-    return (Run.run_id == run_id) & Run.state.in_(_BUILT)
+    return (Run.run_id == run_id) & Run.state.in_(WHOLE_MARTS)
 
 
 def _best_first(rows: FromClause) -> tuple[UnaryExpression[Any] | Any, ...]:

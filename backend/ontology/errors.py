@@ -43,4 +43,7 @@ class OntologyUnavailable(DomainError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"The ontology is temporarily unavailable: {reason}", "build the marts")
+        super().__init__(
+            f"The ontology is temporarily unavailable: {reason}",
+            "check that the database runs, and build the marts with `compass build`",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
 from backend.dependencies import ReadEngine
@@ -29,10 +30,25 @@ from backend.schemas.signals import SearchText
 Label = Annotated[
     SearchText, Path(description=f"One of {', '.join(VERTEX_LABELS)}.", examples=["Metric", "Facility"])
 ]
-VertexId = Annotated[SearchText, Path(description="Id of the vertex.", examples=["losIndex"])]
+VertexId = Annotated[SearchText, Path(description="Id of the vertex, URL-encoded.", examples=["losIndex"])]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 
 router = APIRouter(prefix="/ontology", tags=["ontology"])
+
+
+class _VertexId(Convertor[str]):
+    """An id in a path. It may hold slashes, for servers decode them before routes are chosen."""
+
+    regex = ".*[^/]"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("vertex_id", _VertexId())
 
 
 @router.get("/labels", response_model=OntologyLabels, responses=documented(invalid=False))
@@ -91,26 +107,7 @@ async def list_vertices(label: Label, engine: ReadEngine, limit: Limit = 100) ->
 
 
 @router.get(
-    "/vertices/{label}/{vertex_id}",
-    response_model=Vertex,
-    responses=documented(LabelUnknown, VertexNotFound, OntologyUnavailable),
-)
-async def get_vertex(label: Label, vertex_id: VertexId, engine: ReadEngine) -> Response:
-    """One vertex."""
-    queries.require_vertex_label(label)
-    async with store(engine) as connection:
-        runs = await queries.run_keys(connection)
-        query = queries.exists(runs, label, vertex_id)
-        row = None
-        if runs and query is not None:
-            row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        raise VertexNotFound(label, vertex_id)
-    return JsonResponse(render.vertex(row))
-
-
-@router.get(
-    "/vertices/{label}/{vertex_id}/neighbors",
+    "/vertices/{label}/{vertex_id:vertex_id}/neighbors",
     response_model=Neighbors,
     responses=documented(LabelUnknown, OntologyUnavailable),
 )
@@ -146,3 +143,22 @@ async def list_neighbors(
     return JsonResponse(
         {"neighbors": [render.neighbor(edge, vertices) for edge in edges], "count": len(edges)}
     )
+
+
+@router.get(
+    "/vertices/{label}/{vertex_id:vertex_id}",
+    response_model=Vertex,
+    responses=documented(LabelUnknown, VertexNotFound, OntologyUnavailable),
+)
+async def get_vertex(label: Label, vertex_id: VertexId, engine: ReadEngine) -> Response:
+    """One vertex."""
+    queries.require_vertex_label(label)
+    async with store(engine) as connection:
+        runs = await queries.run_keys(connection)
+        query = queries.exists(runs, label, vertex_id)
+        row = None
+        if runs and query is not None:
+            row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        raise VertexNotFound(label, vertex_id)
+    return JsonResponse(render.vertex(row))

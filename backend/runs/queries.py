@@ -22,10 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.models import Run
-from backend.enums import RunState
+from backend.enums import WHOLE_ROWS, RunState
 from backend.errors import RunAmbiguous, RunUnknown
 from backend.runs.errors import RunNotFound
-from backend.runs.stored import ANOMALIES, DOCUMENTS, ENTITIES, HELD, METHODS, NODES, RUNS, SCORES
+from backend.runs.stored import ANOMALIES, DOCUMENTS, ENTITIES, METHODS, NODES, RUNS, SCORES
 
 Rows = Select[*tuple[Any, ...]]
 
@@ -97,7 +97,7 @@ async def held(connection: AsyncConnection, graph_name: str | None = None) -> li
 
     By graph, newest first; two statements, for without runs there need not be raw tables.
     """
-    conditions: list[ColumnElement[bool]] = [Run.state.in_(HELD)]
+    conditions: list[ColumnElement[bool]] = [Run.state.in_(WHOLE_ROWS)]
     if graph_name is not None:
         conditions.append(Run.graph_name == graph_name)
     keys = (await connection.scalars(select(Run.run_key).where(*conditions))).all()
@@ -127,7 +127,9 @@ async def held(connection: AsyncConnection, graph_name: str | None = None) -> li
 async def held_run_key(connection: AsyncConnection, graph_name: str, run_id: str) -> str:
     """Key of a run whose rows are whole. Raises RunNotFound."""
     key = await connection.scalar(
-        select(Run.run_key).where(Run.graph_name == graph_name, Run.run_id == run_id, Run.state.in_(HELD))
+        select(Run.run_key).where(
+            Run.graph_name == graph_name, Run.run_id == run_id, Run.state.in_(WHOLE_ROWS)
+        )
     )
     if key is None:
         raise RunNotFound(graph_name, run_id)

@@ -11,7 +11,8 @@ import orjson
 from sqlalchemy import RowMapping
 
 from backend.runs.stored import SCORES
-from backend.services.run_diff import COMPARED, KINDS, LABEL, UNCHANGED
+from backend.services.movement import COMPARED
+from backend.services.run_diff import KINDS, LABEL, UNCHANGED
 
 _RUN_ID_FORMAT: Final = "%Y%m%d%H%M%S"
 # Of several anomalies of a method, the one of the score that is shown.

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from backend.db.session import snapshot
 from backend.dependencies import ReadEngine
-from backend.enums import RunState
+from backend.enums import WHOLE_MARTS, RunState
 from backend.errors import RunAmbiguous, RunUnknown
 from backend.problems import documented
 from backend.responses import JsonResponse
@@ -21,7 +21,6 @@ from backend.runs.dot import parse_dot
 from backend.runs.dot_tokens import DotError
 from backend.runs.errors import GraphsDiffer, GraphUnreadable, NodeNotFound, RunHasNoSignals, RunNotFound
 from backend.runs.network import network
-from backend.runs.stored import BUILT
 from backend.schemas.runs import (
     NODE,
     RUN_KEY,
@@ -208,7 +207,7 @@ async def diff_runs(
         if runs[0]["graph_name"] != runs[1]["graph_name"]:
             raise GraphsDiffer(runs[0]["run_key"], runs[1]["run_key"])
         for run in runs:
-            if run["state"] not in BUILT:
+            if run["state"] not in WHOLE_MARTS:
                 raise RunHasNoSignals(run["run_key"], run["state"])
         rows = await diff_signals(connection, runs[0]["run_key"], runs[1]["run_key"], limit)
     return JsonResponse(render.diff(runs[0], runs[1], rows, limit))

@@ -6,20 +6,6 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Double, Text, column, table
 
-from backend.enums import RunState
-
-HELD: Final = (
-    RunState.LOADED,
-    RunState.BUILDING,
-    RunState.BUILT,
-    RunState.PUBLISHED,
-    RunState.SUPERSEDED,
-)
-"""States of a run whose rows in the raw tables are whole."""
-
-BUILT: Final = (RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
-"""States of a run whose marts are whole."""
-
 RUNS = table("raw_runs", column("run_key", Text), column("created_at", Text), schema="public")
 
 DOCUMENTS = table(

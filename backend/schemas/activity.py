@@ -8,11 +8,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from backend.enums import EventType
-from backend.schemas.signals import FreeText, SearchText
 
-Mention = Annotated[SearchText, StringConstraints(max_length=255)]
-# Not blank.
-_Content = Annotated[FreeText, StringConstraints(pattern=r"\S")]
+# Of any characters but NUL, which the database cannot hold; a comment is not blank.
+_Mention = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00]*$")]
+_Content = Annotated[str, StringConstraints(max_length=10_000, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 
 
 class Event(BaseModel):
@@ -81,9 +80,9 @@ class NewComment(BaseModel):
     )
 
     content: _Content
-    mentions: Annotated[list[Mention], Field(max_length=50)] = Field(
+    mentions: Annotated[list[_Mention], Field(max_length=50)] = Field(
         default=[], description="Names or ids of users, as the client marks them."
     )
-    author_name: Mention | None = Field(
+    author_name: _Mention | None = Field(
         default=None, description="Counts only where nobody signs in; otherwise it is the caller's name."
     )

@@ -49,4 +49,4 @@ class UserUpdate(BaseModel):
 
     name: Name = ""
     role: UserRole = UserRole.VIEWER
-    is_active: bool = Field(default=True, description="True lets somebody come back.")
+    is_active: bool = Field(default=True, strict=True, description="True lets somebody come back.")

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+COMPARED: Final = (
+    "metric_value",
+    "benchmark",
+    "percentile_rank",
+    "simple_zscore",
+    "robust_zscore",
+    "slope_percentile",
+    "simplified_signal_type",
+    "simplified_severity",
+    "domain",
+)
+"""Columns whose change is worth showing; run ids, places and timelines change every time."""
+
 WORSE_BY: Final = 10
 """Points of severity that make a change news."""
 

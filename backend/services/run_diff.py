@@ -7,20 +7,7 @@ from typing import Final
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.services.movement import direction
-
-COMPARED: Final = (
-    "metric_value",
-    "benchmark",
-    "percentile_rank",
-    "simple_zscore",
-    "robust_zscore",
-    "slope_percentile",
-    "simplified_signal_type",
-    "simplified_severity",
-    "domain",
-)
-"""Columns whose change is worth showing; run ids, places and timelines change every time."""
+from backend.services.movement import COMPARED, direction
 
 LABEL: Final = (
     "metric_id",

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from backend.db import session
 from backend.db.locks import HYDRATION
 from backend.db.models import Run, Signal
-from backend.enums import RunState
+from backend.enums import WHOLE_MARTS, RunState
 from backend.errors import MartsMissing, MartValueInvalid, RunNotBuilt, RunNotPublished, RunUnknown
 from backend.services import event_sql
 from backend.services import hydration_sql as sql
@@ -27,7 +27,6 @@ from backend.services.runs import published_runs
 PUBLISHED_CHANNEL: Final = "compass_published"
 """Channel of NOTIFY; the payload is the key of the run that was published."""
 
-_PUBLISHABLE = (RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
 _DATA_EXCEPTION, _INTEGRITY_VIOLATION = "22", "23"
 _UNDEFINED = ("42703", "42P01", "3F000")
 
@@ -65,7 +64,7 @@ async def publish(connection: AsyncConnection, run_key: str) -> HydrationResult:
     """
     await _lock(connection)
     run = await _registered(connection, run_key)
-    if run.state not in _PUBLISHABLE:
+    if run.state not in WHOLE_MARTS:
         raise RunNotBuilt(run_key, run.state)
     # The former run first: two published runs of a graph would break the index that forbids them.
     await connection.execute(

@@ -14,23 +14,17 @@ import asyncpg
 import httpx
 
 from backend.config import without_driver
-from tests.api.working import add_user
-from tests.support.compass import compass
-from transforms.sample import sample_run
 
 WRITES = ("post", "put", "patch", "delete")
 
 TEXTS: dict[str, str] = {
-    "quote": "'",
     "always-true": "' OR '1'='1",
     "always-true-comment": "x' OR 1=1 --",
-    "double-quote": '" OR ""="',
     "stacked": "'; DROP TABLE signals; --",
     "union": "' UNION SELECT email, hashed_password FROM users --",
     "sleep": "'||(SELECT pg_sleep(20))||'",
     "dollar-quote": "$$; SELECT version(); $$ $1 $2",
-    "backslash": "\\'; SELECT 1; --",
-    "comment": "/* x */ 1 -- \n",
+    "other-quotes": '\\\'" OR ""="; SELECT 1; /* -- ',
     "wildcard": "%",
     "underscore-wildcard": "_%_",
     "format": "%s %(id)s %d %n {0} {id} ${x}",
@@ -41,8 +35,6 @@ TEXTS: dict[str, str] = {
     "json-path": "$.*[?(@.x==1)] || strict $[*]",
     "tsquery": "a & | ! :* <-> ((",
     "traversal": "../../../../etc/passwd",
-    "traversal-windows": "..\\..\\windows\\win.ini",
-    "absolute-path": "/etc/passwd",
     "url": "file:///etc/passwd",
     "nul": "\0",
     "nul-inside": "SPRUCE\0COURT",
@@ -53,15 +45,13 @@ TEXTS: dict[str, str] = {
     "combining": "a" + "\u0301" * 300,
     "noncharacter": "\uffff\ufdd0\ufeff",
     "lone-surrogate": "\ud800",
-    "low-surrogate": "x\udfff",
     "markup": "<script>alert(1)</script><!--",
     "formula": "=cmd|' /C calc'!A0",
-    "long": "A" * 9_999,
-    "too-long": "'" * 20_001,
+    "long": "A" * 1_999,
+    "too-long": "'" * 10_001,
     "blank": " \t\u00a0\u2003",
     "null": "null",
-    "prototype": "__proto__",
-    "dunder": "__class__.__mro__",
+    "prototype": "__proto__.__class__.__mro__",
 }
 """Texts for where any text may stand."""
 
@@ -77,13 +67,9 @@ OTHER_TYPES: dict[str, str] = {
     "exponent": "1e400",
     "not-a-number": "NaN",
     "infinity": "-Infinity",
-    "fraction": "1.5",
     "hexadecimal": "0x1F",
-    "underscored": "1_000",
     "arabic-digits": "\u0661\u0662",
-    "boolean": "true",
     "object": '{"$ne": null}',
-    "array": "[1]",
     "nil-uuid": "00000000-0000-0000-0000-000000000000",
     "uuid-in-braces": "{12345678-1234-5678-1234-567812345678}",
     "uuid-and-more": "12345678-1234-5678-1234-567812345678' OR 1=1",
@@ -133,6 +119,11 @@ class Operation:
     def writes(self) -> bool:
         """Whether the method is one that may change something."""
         return self.method in WRITES
+
+    @property
+    def ids(self) -> tuple[Field, ...]:
+        """Fields that hold the id of one thing."""
+        return tuple(field for field in self.fields if field.name.endswith("_id") and not field.listed)
 
     def at(self, *where: str) -> tuple[Field, ...]:
         """Fields of these places."""
@@ -207,12 +198,14 @@ def assert_harmless(operation: Operation, answer: httpx.Response, sent: str = ""
     ``sent`` is what the request held, which a refusal may repeat.
     """
     told = f"{operation.name} answered {answer.status_code} to {sent[:60]!r}: {answer.text[:500]}"
-    # A slash makes it another path, which may be none or have other methods.
-    elsewhere = {404, 405} if "/" in sent else set()
+    # A slash, or the end of a line, makes it another path: none, one with other methods, or a shorter one.
+    elsewhere = {307, 404, 405} if "/" in sent or "\n" in sent else set()
     assert answer.status_code < 500, told
     assert answer.status_code in operation.statuses | elsewhere, told
     assert "x-injected" not in answer.headers, told
-    assert not _SECRETS.search(answer.text.replace(sent, "")), told
+    assert _SECRETS.search(sent) or not _SECRETS.search(answer.text), told
+    if answer.status_code == 307:
+        assert answer.headers["location"].startswith(str(answer.request.url.copy_with(path="/api/"))), told
     if answer.status_code < 400:
         return
     assert answer.headers["content-type"] == "application/problem+json", told
@@ -239,80 +232,36 @@ def _leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-async def checksums(database_url: str, *without: str) -> dict[str, str]:
-    """Checksum of each table of the database, by name, except those that are left out."""
-    connection = await asyncpg.connect(without_driver(database_url))
-    try:
-        tables = await connection.fetch(
-            "select format('%I.%I', schemaname, tablename) as name from pg_tables"
-            " where schemaname not in ('pg_catalog', 'information_schema') and tablename <> all($1)",
-            list(without),
-        )
-        each = [
-            f"select '{name}', md5(coalesce(string_agg(row::text, '|' order by row::text), ''))"
-            f" from {name} as row"
-            for (name,) in tables
-        ]
-        return dict(await connection.fetch(" union all ".join(each)))
-    finally:
-        await connection.close()
+class Watch:
+    """Sees whether a database changed."""
+
+    def __init__(self, database_url: str) -> None:
+        self._url = database_url
+        self._known: dict[str, str] = {}
+
+    def changed(self) -> set[str]:
+        """Names of the tables that are not as they were at the last look; at the first one, of all."""
+        found = asyncio.run(self._checksums())
+        changed = {name for name in found.keys() | self._known if found.get(name) != self._known.get(name)}
+        self._known = found
+        return changed
+
+    async def _checksums(self) -> dict[str, str]:
+        connection = await asyncpg.connect(without_driver(self._url))
+        try:
+            tables = await connection.fetch(
+                "select format('%I.%I', schemaname, tablename) as name from pg_tables"
+                " where schemaname not in ('pg_catalog', 'information_schema')"
+            )
+            each = [
+                f"select '{name}', concat(count(*), ' ', sum(hashtextextended(row::text, 0))) from {name} row"
+                for (name,) in tables
+            ]
+            return dict(await connection.fetch(" union all ".join(each)))
+        finally:
+            await connection.close()
 
 
 def as_json(value: Any) -> bytes:
     """``value`` as JSON in ASCII, so that half a surrogate pair can be sent."""
     return json.dumps(value).encode()
-
-
-_KNOWN = """
-    with ids as (select min(id::text) as signal_id, min(canonical_node_id) as node_id from signals)
-    select ids.*, 'fct_signals' as model_name, 'model' as resource_type, 'fct_signals' as name,
-        'avg_impact_score' as metric_name, 'losIndex' as metric_id, runs.graph_name, runs.run_id,
-        runs.run_key as before, runs.run_key as after, runs.run_id as run,
-        'Metric' as label, 'losIndex' as vertex_id,
-        (select min(id::text) from activity_events where signal_id = ids.signal_id::uuid) as event_id,
-        (select min(facility_id) from raw_narratives) as facility_id,
-        (select id::text from users where name = 'Ann') as user_id,
-        (select id::text from assignments where signal_id = ids.signal_id::uuid) as assignment_id
-    from ids, runs where runs.state = 'published'
-"""
-
-
-def furnish(database_url: str) -> dict[str, str]:
-    """Ingest the sample run, and add a user who works on a signal.
-
-    What comes back is a value for every parameter that a path may have, by the parameter's name.
-    """
-    compass("db", "upgrade", database_url=database_url)
-    compass("ingest", str(sample_run()), database_url=database_url)
-    return asyncio.run(_furnish(database_url))
-
-
-async def _furnish(database_url: str) -> dict[str, str]:
-    connection = await asyncpg.connect(without_driver(database_url))
-    try:
-        user_id = await add_user(connection, "Ann", "nursing_leadership")
-        await connection.execute(
-            "insert into assignments (signal_id, assignee_id, status)"
-            " select min(id::text)::uuid, $1, 'assigned' from signals",
-            user_id,
-        )
-        row = await connection.fetchrow(_KNOWN)
-        assert row is not None
-        return dict(row)
-    finally:
-        await connection.close()
-
-
-def bodies(known: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """A body that is accepted, by operation, for each that takes one."""
-    assignment = {"assignee_id": known["user_id"], "role_type": "nursing_leadership", "notes": "soon"}
-    return {
-        "update_signal": {"description": "edited", "why_matters_narrative": "because"},
-        "query_metric": {"group_by": ["contribution_direction"], "limit": 3},
-        "assign_signals": {**assignment, "signal_ids": [known["signal_id"]]},
-        "assign_signal": assignment,
-        "change_status": {"status": "in_progress", "notes": "begun"},
-        "add_comment": {"content": "seen", "mentions": ["Ann"]},
-        "create_user": {"email": "new@example.org", "name": "New", "role": "viewer"},
-        "update_user": {"name": "Ann", "role": "nursing_leadership"},
-    }

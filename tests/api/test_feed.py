@@ -196,6 +196,8 @@ BAD_PARAMETERS: list[Any] = [
     {"event_type": "new_signal' --"},
     {"user_id": "x"},
     {"since": "x"},
+    {"since": "0.5"},
+    {"since": "1772352000"},
     {"since": "0001-01-01T00:00:00+14:00"},
     {"cursor": "x" * 2001},
 ]

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.activity.errors import TooManyStreams
 from backend.activity.filters import EventFilters
-from backend.activity.live import LiveFeed
+from backend.activity.live import LiveEvent, LiveFeed
 from backend.db.listener import Listener
 from backend.schemas.activity import Event
 from tests.api.marts import open_connection
@@ -26,6 +26,7 @@ from tests.support.compass import serving
 
 SOON = 10.0
 PATH = "/api/feed/stream"
+_WAITING = "select exists (select from pg_locks where relation = 'activity_events'::regclass and not granted)"
 _ADD = "insert into activity_events (event_type, payload) values ($1, $2) returning position"
 
 
@@ -140,7 +141,7 @@ async def _take_added(blocks: AsyncIterator[Block], connection: asyncpg.Connecti
 async def test_nothing_is_lost_or_repeated_while_writers_write(
     server: str, migrated_url: str, connection: asyncpg.Connection
 ) -> None:
-    writers, each = 6, 60
+    writers, each = 6, 30
     start = await _add(connection)
 
     async def write(writer: int) -> None:
@@ -279,7 +280,27 @@ async def test_there_are_streams_for_so_many_only(engine: AsyncEngine, migrated_
         pass
 
 
-async def test_without_a_database_it_is_said_before_the_stream_begins(
+async def test_what_happens_while_a_stream_catches_up(
+    engine: AsyncEngine, migrated_url: str, connection: asyncpg.Connection
+) -> None:
+    """Too late for what the stream reads, and offered before it has read it."""
+    feed = LiveFeed(engine, Listener(migrated_url))
+    other = await open_connection(migrated_url)
+    try:
+        async with feed.stream(None, EventFilters(), None) as stream:
+            async with other.transaction():
+                await other.execute("lock table activity_events in access exclusive mode")
+                first = asyncio.ensure_future(anext(stream.events(SOON)))
+                while not await connection.fetchval(_WAITING):
+                    await asyncio.sleep(0.01)
+                position = await _add(other)
+                stream.offer(LiveEvent(position, None, "insight", "{}"))
+            assert (await first).position == position
+    finally:
+        await other.close()
+
+
+async def test_what_fails_at_the_beginning_is_said_with_a_status(
     client: httpx.AsyncClient, connection: asyncpg.Connection
 ) -> None:
     await connection.execute("alter table activity_events rename to hidden")
@@ -290,11 +311,12 @@ async def test_without_a_database_it_is_said_before_the_stream_begins(
     assert_problem(answer, 500, "internal-error")
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_the_server_stops_while_clients_listen(
-    migrated_url: str, connection: asyncpg.Connection
+    migrated_url: str, connection: asyncpg.Connection, workers: int
 ) -> None:
     with ExitStack() as running:
-        server = str(running.enter_context(serving(migrated_url)).base_url)
+        server = str(running.enter_context(serving(migrated_url, "--workers", str(workers))).base_url)
         async with _stream(server) as blocks:
             await _next(blocks)
             started = time.monotonic()

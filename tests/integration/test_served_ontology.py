@@ -6,11 +6,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
-from tests.support.artifacts import read_lines, signal_id
+from tests.support.artifacts import Artifacts, read_lines, signal_id
 from tests.support.compass import compass, serving
 from transforms.sample import sample_run
 
@@ -33,47 +34,39 @@ class Expected:
     def __init__(self, folder: Path) -> None:
         graph = json.loads((folder / "graph.json").read_text())
         bundle = json.loads((folder / "metadata_bundle.json").read_text())
-        headers = {}
-        self.signals: dict[str, Json] = {}
-        values = set()
-        for path in folder.glob("results/nodes/*.jsonl"):
-            header, *lines = read_lines(path)
-            headers[path.stem] = header
-            for line in lines:
-                if line["metric"][0]["values"] is not None:
-                    values.add((path.stem, self._entity(line["entity"])))
+        headers = {path.stem: read_lines(path)[0] for path in folder.glob("results/nodes/*.jsonl")}
+        self.signals = Artifacts(folder).signals
+        self.classifications = {}
         for line in read_lines(folder / "analysis/classification/classifications.jsonl"):
             entity = {name: value for name, value in line["entity_key"].items() if name != "systemName"}
-            if (line["node_id"], tuple(sorted(entity.items()))) not in values:
-                continue
             facility = entity.pop("medicareId")
             key = signal_id(folder.parent.name, line["metric_id"], line["node_id"], facility, entity)
-            self.signals[key] = {**line, "facility": facility, "dimensions": entity}
-        trends = {edge["source"]: edge["target"] for edge in graph["edges"] if edge["type"] == "trends_to"}
+            self.classifications[key] = line
         self.edges: dict[str, Edges] = {
-            "has_signal": {(line["facility"], key) for key, line in self.signals.items()},
-            "measures": {(line["metric_id"], key) for key, line in self.signals.items()},
+            "has_signal": {(signal["facility_id"], key) for key, signal in self.signals.items()},
+            "measures": {(signal["metric_id"], key) for key, signal in self.signals.items()},
             "belongs_to": {(each["metric_id"], each["domain"]) for each in bundle["metrics"]},
             "located_in": {
-                (key, line["dimensions"]["vizientServiceLine"])
-                for key, line in self.signals.items()
-                if "vizientServiceLine" in line["dimensions"]
+                (key, signal["entity_dimensions"]["vizientServiceLine"])
+                for key, signal in self.signals.items()
+                if "vizientServiceLine" in signal["entity_dimensions"]
             },
             "classified_as": {
-                (key, f"{tier}:{line[name]}")
-                for key, line in self.signals.items()
+                (key, f"{tier}:{self.classifications[key][name]}")
+                for key in self.signals
                 for tier, name in (
                     ("signal_type", "signal_type"),
                     ("magnitude", "magnitude_tier"),
                     ("trajectory", "trajectory_tier"),
                     ("consistency", "consistency_tier"),
                 )
-                if line.get(name) is not None
+                if self.classifications[key].get(name) is not None
             },
             "computed_by": {
                 (key, method["statistical_method"])
-                for key, line in self.signals.items()
-                for node in (line["node_id"], trends[line["node_id"]])
+                for key, signal in self.signals.items()
+                for node in (signal["canonical_node_id"], signal["temporal_node_id"])
+                if node is not None
                 for method in headers[node]["statistical_methods"]
             },
             "potentially_driven_by": {
@@ -82,18 +75,15 @@ class Expected:
                 if edge["type"] == "potentially_driven_by"
                 for source, driven in self.signals.items()
                 for target, driver in self.signals.items()
-                if (driven["node_id"], driver["node_id"]) == (edge["source"], edge["target"])
-                and driven["facility"] == driver["facility"]
+                if driven["canonical_node_id"] == edge["source"]
+                and driver["canonical_node_id"] == edge["target"]
+                and driven["facility_id"] == driver["facility_id"]
                 and all(
-                    driver["dimensions"].get(name, value) == value
-                    for name, value in driven["dimensions"].items()
+                    driver["entity_dimensions"].get(name, value) == value
+                    for name, value in driven["entity_dimensions"].items()
                 )
             },
         }
-
-    @staticmethod
-    def _entity(items: list[Json]) -> tuple[tuple[str, str], ...]:
-        return tuple(sorted((item["id"], item["value"]) for item in items if item["id"] != "systemName"))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +137,7 @@ def test_edges_are_those_of_the_files(
 ) -> None:
     found: Edges = set()
     for vertex in get(client, f"vertices/{label}", limit=1000)["vertices"]:
-        path = f"vertices/{label}/{vertex['id'].replace('/', '%2F')}/neighbors"
+        path = f"vertices/{label}/{quote(vertex['id'], safe='')}/neighbors"
         body = get(client, path, edge_label=edge_label, direction=direction, limit=1000)
         for neighbor in body["neighbors"]:
             edge = neighbor["edge"]
@@ -167,7 +157,7 @@ def test_signals_are_those_of_the_files(client: httpx.Client, expected: Expected
     vertices = get(client, "vertices/Signal", limit=1000)["vertices"]
     assert [vertex["id"] for vertex in vertices] == sorted(expected.signals)
     for vertex in vertices:
-        line, properties = expected.signals[vertex["id"]], vertex["properties"]
+        line, properties = expected.classifications[vertex["id"]], vertex["properties"]
         assert properties["severity"] == line["severity"]
         assert properties["signal_type"] == line["signal_type"]
         assert properties["canonical_node_id"] == line["node_id"]
@@ -184,7 +174,7 @@ def test_metrics_and_dimensions_are_those_of_the_files(client: httpx.Client, exp
         shown = metrics[each["metric_id"]]
         assert (shown["name"], shown["domain"]) == (each["display_name"], each["domain"])
         assert shown["signal_count"] == sum(
-            line["metric_id"] == each["metric_id"] for line in expected.signals.values()
+            signal["metric_id"] == each["metric_id"] for signal in expected.signals.values()
         )
     nodes = json.loads((folder / "graph.json").read_text())["nodes"]
     counts: dict[str, int] = {}

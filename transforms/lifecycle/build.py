@@ -7,7 +7,7 @@ from typing import Literal
 
 import asyncpg
 
-from backend.enums import RunState
+from backend.enums import WHOLE_MARTS, RunState
 from transforms.database import connection as connect_to
 from transforms.engines.base import BuildResult
 from transforms.engines.dbt import DbtEngine
@@ -18,7 +18,7 @@ from transforms.lifecycle import registry
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
 from transforms.lifecycle.models import run_models
 from transforms.lifecycle.project_documents import store_project_documents
-from transforms.lifecycle.published import BUILT, PublishedRunProtected
+from transforms.lifecycle.published import PublishedRunProtected
 from transforms.progress import Progress
 
 EngineName = Literal["native", "dbt"]
@@ -116,7 +116,7 @@ async def build_named(
             if run.loaded_at is None:
                 raise RunNotLoaded(run.run_key)
             require_native(run, engine)
-        whole = [run for run in runs if run.state in BUILT and engine == "native"]
+        whole = [run for run in runs if run.state in WHOLE_MARTS and engine == "native"]
         others = [run.run_key for run in runs if run not in whole]
         results = []
         if others:

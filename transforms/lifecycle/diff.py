@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncpg
 import polars as pl
 
+from backend.enums import WHOLE_MARTS
+from backend.services.movement import COMPARED
 from contracts.ddl import quote_identifier
 from transforms.database import connection as connect_to
 from transforms.errors import CompassError, UsageError
 from transforms.lifecycle import registry
-from transforms.lifecycle.published import BUILT
-from transforms.signal_diff import COMPARED, KEY, LABEL, SignalDiff, compare
+from transforms.signal_diff import KEY, LABEL, SignalDiff, compare
 
 _TYPES = {"text": pl.String, "float8": pl.Float64, "int8": pl.Int64}
 
@@ -44,7 +45,7 @@ async def diff_runs(database_url: str, before: str, after: str) -> tuple[str, st
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             runs = [await registry.find_run(connection, name) for name in (before, after)]
             for run in runs:
-                if run.state not in BUILT:
+                if run.state not in WHOLE_MARTS:
                     raise RunHasNoMarts(run.run_key, run.state)
             first, second = runs
             if first.graph_name != second.graph_name:

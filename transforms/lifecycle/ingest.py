@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from backend.enums import RunState
+from backend.enums import WHOLE_MARTS, RunState
 from contracts.findings import Report
 from transforms.checksum import run_checksum
 from transforms.copy import create_raw_tables
@@ -23,7 +23,7 @@ from transforms.lifecycle import registry
 from transforms.lifecycle.build import EngineName, build, require_native
 from transforms.lifecycle.load import load, replace_rows
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
-from transforms.lifecycle.published import BUILT, HELD, PublishedRunProtected
+from transforms.lifecycle.published import HELD, PublishedRunProtected
 from transforms.lifecycle.verdict import Verdict
 from transforms.preflight import Staged, stage
 from transforms.progress import Progress
@@ -86,12 +86,12 @@ async def ingest(
         if known is not None and same and known.state in HELD:
             result.row_counts = known.row_counts
             result.unchanged = known.state is RunState.PUBLISHED
-            to_build, to_publish = known.state not in BUILT, publish_after and not result.unchanged
+            to_build, to_publish = known.state not in WHOLE_MARTS, publish_after and not result.unchanged
         else:
             _require_replaceable(known, engine, publish_after=publish_after)
             staged, verdict = await _staged(run, result, progress, skip_preflight=skip_preflight)
             await create_raw_tables(connection)
-            if known is not None and known.state in BUILT and engine == "native":
+            if known is not None and known.state in WHOLE_MARTS and engine == "native":
                 from transforms.lifecycle.rebuild import rebuild
 
                 result.report = await verdict.report()

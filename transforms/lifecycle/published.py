@@ -6,10 +6,7 @@ from backend.enums import RunState
 from transforms.errors import UsageError
 
 HELD = (RunState.LOADED, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
-"""States of a run whose rows in the raw tables are whole."""
-
-BUILT = (RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
-"""States of a run whose marts are whole."""
+"""States of a run whose rows in the raw tables are whole, and nobody is at them."""
 
 
 class PublishedRunProtected(UsageError):

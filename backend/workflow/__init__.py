@@ -1,0 +1,1 @@
+"""Work on signals: who does it, and how far it is."""
