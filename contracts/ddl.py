@@ -49,6 +49,14 @@ def postgres_ddl(table: Table, schema: str = "public") -> tuple[str, ...]:
     )
 
 
+def added_column_ddl(table: Table, name: str, schema: str = "public") -> str:
+    """Statement that adds a nullable column of ``table`` to a table made by an earlier version."""
+    column = next(column for column in table.columns if column.name == name)
+    target = f"{quote_identifier(schema)}.{quote_identifier(table.name)}"
+    kind = POSTGRES_TYPES[column.type]
+    return f"alter table {target} add column if not exists {quote_identifier(name)} {kind}"
+
+
 def duckdb_ddl(table: Table, schema: str = "main") -> str:
     """Statement that creates ``table`` in DuckDB."""
     return _create(table, schema, DUCKDB_TYPES, "TIMESTAMPTZ DEFAULT now()")

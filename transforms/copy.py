@@ -9,7 +9,7 @@ import polars as pl
 from pgpq import ArrowToPostgresBinaryEncoder
 
 from contracts.columns import Table
-from contracts.ddl import LOADED_AT, postgres_ddl, quote_identifier
+from contracts.ddl import LOADED_AT, added_column_ddl, postgres_ddl, quote_identifier
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
 from transforms.locks import RAW_TABLE_DDL
@@ -29,21 +29,46 @@ class RawTableMismatch(RuntimeError):
 
 
 async def create_raw_tables(connection: asyncpg.Connection) -> None:
-    """Create the raw tables that do not exist; raise RawTableMismatch for outdated ones."""
+    """Create the raw tables and the optional columns that do not exist.
+
+    Raises RawTableMismatch for tables of an earlier version that lack a column rows must have.
+    """
     present = await _present_columns(connection)
-    if any(table.name not in present for table in RAW_TABLES):
+    statements = [
+        statement
+        for table in RAW_TABLES
+        for statement in (
+            postgres_ddl(table, SCHEMA)
+            if table.name not in present
+            else _additions(table, present[table.name])
+        )
+    ]
+    if statements:
         # Only then: even "create index if not exists" waits for whoever loads at the moment.
         async with connection.transaction():
             # Two sessions that create one table at once can fail over it; they take turns.
             await connection.execute("select pg_advisory_xact_lock($1::bigint)", RAW_TABLE_DDL)
-            for table in RAW_TABLES:
-                for statement in postgres_ddl(table, SCHEMA):
-                    await connection.execute(statement)
+            for statement in statements:
+                await connection.execute(statement)
         present = await _present_columns(connection)
     for table in RAW_TABLES:
-        missing = [name for name in (*table.column_names, LOADED_AT) if name not in present[table.name]]
+        missing = _missing(table, present[table.name])
         if missing:
             raise RawTableMismatch(table.name, missing)
+
+
+def _additions(table: Table, present: set[str]) -> list[str]:
+    """Statements for the columns of ``table`` that earlier rows can do without."""
+    missing = _missing(table, present)
+    return [
+        added_column_ddl(table, column.name, SCHEMA)
+        for column in table.columns
+        if column.nullable and column.name in missing
+    ]
+
+
+def _missing(table: Table, present: set[str]) -> list[str]:
+    return [name for name in (*table.column_names, LOADED_AT) if name not in present]
 
 
 async def _present_columns(connection: asyncpg.Connection) -> dict[str, set[str]]:
