@@ -34,10 +34,10 @@ class Settings(BaseSettings):
         default=None, description="Replica that GET requests read from; default: DATABASE_URL."
     )
     DATABASE_POOL_SIZE: int = Field(
-        default=10, ge=1, le=1000, description="Connections that each worker keeps open, per database."
+        default=20, ge=1, le=1000, description="Connections that each worker keeps open, per database."
     )
     DATABASE_MAX_OVERFLOW: int = Field(
-        default=10, ge=0, le=1000, description="Connections above the pool size, closed after use."
+        default=0, ge=0, le=1000, description="Connections above the pool size, closed after use."
     )
     DATABASE_STATEMENT_TIMEOUT: float = Field(
         default=30.0, ge=0, description="Seconds until a request's statement is cancelled; 0 = never."

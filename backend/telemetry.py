@@ -56,7 +56,9 @@ class Telemetry:
         """A request has been answered. Routes are named by their pattern, so that ids do not add up."""
         route = _pattern(scope, status)
         self._requests.labels(scope["method"], route, str(status)).inc()
-        self._seconds.labels(scope["method"], route).observe(seconds)
+        # A stream lasts as long as its reader likes.
+        if not route.endswith("/stream"):
+            self._seconds.labels(scope["method"], route).observe(seconds)
 
 
 def _pattern(scope: Scope, status: int) -> str:

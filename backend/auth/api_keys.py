@@ -70,7 +70,7 @@ async def ensure_user(connection: AsyncConnection, email: str, role: UserRole) -
     known = await connection.scalar(select(User.id).where(func.lower(User.email) == email.lower()))
     if known is None:
         await connection.execute(
-            insert(User).values(email=email, name=email, role=role.value, hashed_password=NO_PASSWORD)
+            insert(User).values(email=email.lower(), name=email, role=role.value, hashed_password=NO_PASSWORD)
         )
 
 

@@ -95,9 +95,10 @@ class ByToken:
             async with snapshot(engine) as connection:
                 row = (
                     await connection.execute(
-                        select(User.id, User.name, User.role, User.is_active).where(
-                            func.lower(User.email) == email.lower()
-                        )
+                        select(User.id, User.name, User.role, User.is_active)
+                        .where(func.lower(User.email) == email.lower())
+                        .order_by(User.is_active.desc(), User.id)
+                        .limit(1)
                     )
                 ).one_or_none()
             if row is not None:
