@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     )
     TAXONOMY_PATH: str = Field(default="/app/taxonomy", description="Folder of the taxonomy files.")
 
+    OTEL_ENABLED: bool = Field(
+        default=False, description="Send traces by OpenTelemetry, as the usual OTEL_ variables say."
+    )
     AUTH_MODE: Literal["none", "api_key", "jwt"] = Field(
         default="none", description="How callers show who they are; none serves this machine only."
     )

@@ -15,7 +15,7 @@ from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend import health, telemetry
+from backend import health, telemetry, tracing
 from backend.activity import router as feed_router
 from backend.activity import signal_router, stream_router
 from backend.activity.live import live_feed
@@ -109,6 +109,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
         expose_headers=[REQUEST_ID_HEADER, "ETag", "Retry-After"],
     )
+    if settings.OTEL_ENABLED:
+        tracing.install(app)
     _document_problems(app)
     return app
 
