@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from sqlalchemy import (
@@ -11,8 +12,9 @@ from sqlalchemy import (
     Select,
     Text,
     UnaryExpression,
+    case,
     column,
-    func,
+    or_,
     select,
     table,
 )
@@ -59,11 +61,15 @@ _SHOWN_OF_RUN = ("status", "config_path", "groups", "duration_seconds")
 
 
 def modeling_run(run_id: str | None) -> Rows:
-    """The modeling run of ``run_id``, by default of the run that was published last."""
+    """The modeling run of ``run_id``, by default of the run that was published last.
+
+    A run with experiments and no summary of its own is one too.
+    """
+    experiments_there = select(_EXPERIMENTS.c.run_key).where(_EXPERIMENTS.c.run_key == Run.run_key).exists()
     return (
         select(Run.run_key, Run.run_id, *(_RUNS.c[name] for name in _SHOWN_OF_RUN))
-        .join(_RUNS, _RUNS.c.run_key == Run.run_key)
-        .where(_chosen(run_id))
+        .join(_RUNS, _RUNS.c.run_key == Run.run_key, isouter=True)
+        .where(_chosen(run_id), or_(_RUNS.c.run_key.is_not(None), experiments_there))
         .order_by(Run.published_at.desc().nulls_last(), Run.run_key, _RUNS.c.run_index)
         .limit(1)
     )
@@ -136,7 +142,7 @@ def _chosen(run_id: str | None) -> Any:
 
 def _best_first(rows: FromClause) -> tuple[UnaryExpression[Any] | Any, ...]:
     # PostgreSQL takes NaN for the greatest number; here it is none.
-    finite = func.nullif(rows.c.r2, float("nan"))
+    finite = case((rows.c.r2.between(-sys.float_info.max, sys.float_info.max), rows.c.r2))
     return (
         rows.c.experiment_rank.asc().nulls_last(),
         finite.desc().nulls_last(),

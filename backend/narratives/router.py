@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
-from sqlalchemy import Select, Text, column, or_, select, table, tuple_
+import orjson
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import ColumnClause, Select, Text, column, or_, select, table, tuple_
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
@@ -18,40 +19,44 @@ from backend.db.session import is_undefined_table, snapshot
 from backend.dependencies import AppSettings, ReadEngine
 from backend.enums import RunState
 from backend.narratives.errors import NarrativeBroken, NarrativeNotFound
-from backend.narratives.parser import NarrativeUnreadable, parse
 from backend.problems import documented
 from backend.responses import JsonResponse
 from backend.schemas.narratives import Narrative, NarrativeList, NarrativeSummary
+from backend.schemas.signals import SearchText
 
 router = APIRouter(prefix="/narratives", tags=["narratives"])
 
 FacilityId = Annotated[str, Path(min_length=1, max_length=50, description="Medicare id.")]
+GraphName = Annotated[SearchText | None, Query(description="Narratives of this graph's run only.")]
 
 _ID = re.compile(r"[A-Za-z0-9_-]+")
 _NARRATIVES = table(
     "raw_narratives",
-    column("run_key", Text),
-    column("facility_id", Text),
-    column("content", Text),
+    *(column(name, Text) for name in ("run_key", "facility_id", "content", "parsed")),
     schema="public",
 )
 _HELD = (RunState.LOADED, RunState.BUILDING, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
+_MARKDOWN = "text/markdown"
 
 
-@router.get("", response_model=NarrativeList, responses=documented(invalid=False))
-async def list_narratives(engine: ReadEngine, settings: AppSettings) -> Response:
+@router.get("", response_model=NarrativeList, responses=documented())
+async def list_narratives(
+    engine: ReadEngine, settings: AppSettings, graph_name: GraphName = None
+) -> Response:
     """Facilities with a narrative: those of INSIGHT_GRAPH_RUN if it is loaded, else of published runs."""
-    rows = await _rows(engine, _of_runs(settings, _NARRATIVES.c.facility_id))
-    facilities = sorted({row.facility_id for row in rows})
+    rows = await _rows(engine, _of_runs(settings, graph_name, _NARRATIVES.c.facility_id))
+    facilities = sorted({row.facility_id for row in rows if _ID.fullmatch(row.facility_id)})
     return JsonResponse({"facilities": facilities, "count": len(facilities)})
 
 
 @router.get(
     "/{facility_id}", response_model=Narrative, responses=documented(NarrativeNotFound, NarrativeBroken)
 )
-async def get_narrative(facility_id: FacilityId, engine: ReadEngine, settings: AppSettings) -> Response:
+async def get_narrative(
+    facility_id: FacilityId, engine: ReadEngine, settings: AppSettings, graph_name: GraphName = None
+) -> Response:
     """What contributes to a facility's value, part by part."""
-    return JsonResponse(await _narrative(facility_id, engine, settings))
+    return Response(await _parsed(facility_id, engine, settings, graph_name), media_type="application/json")
 
 
 @router.get(
@@ -60,10 +65,10 @@ async def get_narrative(facility_id: FacilityId, engine: ReadEngine, settings: A
     responses=documented(NarrativeNotFound, NarrativeBroken),
 )
 async def get_narrative_summary(
-    facility_id: FacilityId, engine: ReadEngine, settings: AppSettings
+    facility_id: FacilityId, engine: ReadEngine, settings: AppSettings, graph_name: GraphName = None
 ) -> Response:
     """A narrative in few words."""
-    narrative = await _narrative(facility_id, engine, settings)
+    narrative = orjson.loads(await _parsed(facility_id, engine, settings, graph_name))
     summary = narrative["executive_summary"]
     return JsonResponse(
         {
@@ -76,36 +81,67 @@ async def get_narrative_summary(
     )
 
 
-async def _narrative(facility_id: str, engine: AsyncEngine, settings: Settings) -> dict[str, Any]:
+@router.get(
+    "/{facility_id}/document",
+    response_class=Response,
+    responses={
+        **documented(NarrativeNotFound),
+        200: {
+            "description": "The Markdown document.",
+            "content": {_MARKDOWN: {"schema": {"type": "string"}}},
+        },
+    },
+)
+async def get_narrative_document(
+    facility_id: FacilityId, engine: ReadEngine, settings: AppSettings, graph_name: GraphName = None
+) -> Response:
+    """A narrative as the engine wrote it, in Markdown."""
+    content = await _stored(facility_id, engine, settings, graph_name, _NARRATIVES.c.content)
+    return Response(content, media_type=_MARKDOWN)
+
+
+async def _parsed(facility_id: str, engine: AsyncEngine, settings: Settings, graph_name: str | None) -> str:
+    """The parts of a narrative, as JSON."""
+    parsed = await _stored(facility_id, engine, settings, graph_name, _NARRATIVES.c.parsed)
+    if parsed is None:
+        raise NarrativeBroken(facility_id)
+    return parsed
+
+
+async def _stored(
+    facility_id: str,
+    engine: AsyncEngine,
+    settings: Settings,
+    graph_name: str | None,
+    shown: ColumnClause[Any],
+) -> str | None:
+    """A column of the facility's narrative, which there must be."""
     if not _ID.fullmatch(facility_id):
         raise NarrativeNotFound(facility_id)
-    query = _of_runs(settings, _NARRATIVES.c.content, Run.loaded_at)
-    rows = await _rows(engine, query.where(_NARRATIVES.c.facility_id == facility_id).limit(1))
+    query = _of_runs(settings, graph_name, shown).where(_NARRATIVES.c.facility_id == facility_id).limit(1)
+    rows = await _rows(engine, query)
     if not rows:
         raise NarrativeNotFound(facility_id)
-    try:
-        narrative = parse(rows[0].content)
-    except NarrativeUnreadable as error:
-        raise NarrativeBroken(facility_id) from error
-    if narrative["generated_at"] is None:
-        narrative["generated_at"] = rows[0].loaded_at
-    # The id that was asked for, not the one that a copied text may hold.
-    return {**narrative, "facility_id": facility_id}
+    found: str | None = rows[0][0]
+    return found
 
 
-def _of_runs(settings: Settings, *columns: Any) -> Select[*tuple[Any, ...]]:
-    """Narratives of the configured run first, then of published ones, the newest first."""
+def _of_runs(
+    settings: Settings, graph_name: str | None, shown: ColumnClause[Any]
+) -> Select[*tuple[Any, ...]]:
+    """Narratives of the configured run if it is held, else of published ones, the newest first."""
     # The setting is a path below RUNS_ROOT: folders above <graph>/<run_id> do not name the run.
     graph, _, run_id = settings.INSIGHT_GRAPH_RUN.rstrip("/").rpartition("/")
     named = tuple_(Run.graph_name, Run.run_id) == tuple_(graph.rpartition("/")[2], run_id)
     held = named & Run.state.in_(_HELD)
     configured = select(Run.run_key).where(held).exists()
-    return (
-        select(*columns)
+    query = (
+        select(shown)
         .join(Run, Run.run_key == _NARRATIVES.c.run_key)
         .where(or_(held, (Run.state == RunState.PUBLISHED) & ~configured))
         .order_by(Run.published_at.desc().nulls_last(), Run.run_key)
     )
+    return query if graph_name is None else query.where(Run.graph_name == graph_name)
 
 
 async def _rows(engine: AsyncEngine, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:

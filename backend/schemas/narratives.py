@@ -20,7 +20,9 @@ class Contributor(BaseModel):
 
     dimension: str
     segment: str
-    excess: float = Field(description="What it adds to the facility's value; negative when it takes away.")
+    excess: float | None = Field(
+        description="What it adds to the facility's value; negative when it takes away."
+    )
     trend: str | None
     flags: list[str] = Field(
         description="`double_trouble`, `internal_issue`: insights that name the segment."
@@ -61,7 +63,7 @@ class ParetoSegment(BaseModel):
     """A segment, in the order of what it adds or takes away."""
 
     segment_name: str
-    excess: float
+    excess: float | None
     cumulative_pct: float | None = Field(description="Share of this and all larger segments, in percent.")
 
 
@@ -136,7 +138,7 @@ class Narrative(BaseModel):
     facility_id: str
     metric_name: str | None = Field(description="Metric that it is about.", examples=["LOS Index"])
     metric_value: float = Field(description="Of the facility; 0 where the narrative has none.")
-    generated_at: datetime = Field(description="As the header says, else when the run was loaded.")
+    generated_at: datetime = Field(description="As the header says, else when the file was written.")
     executive_summary: ExecutiveSummary
     cross_metric_comparison: list[CrossMetric]
     pareto_analysis: ParetoAnalysis

@@ -190,7 +190,9 @@ def _without_default(schema: dict[str, Any]) -> None:
 class SignalUpdate(BaseModel):
     """What people can change of a signal; keys that are left out change nothing."""
 
-    description: Annotated[FreeText, StringConstraints(pattern=r"\S")] = Field(
+    description: Annotated[
+        str, StringConstraints(max_length=10_000, pattern=r"\S"), AfterValidator(_text)
+    ] = Field(
         default="",
         description="Neither blank nor null. Later runs leave an edited text alone.",
         # Left out it changes nothing; there is no value that it stands for.

@@ -176,6 +176,7 @@ NARRATIVES = Table(
         number("metric_value", "Facility value from the header line"),
         text("generated_at", "Instant from the header line, as written"),
         text("content", "The Markdown document", nullable=False),
+        json_text("parsed", "Its parts, as the API gives them; null without a title"),
         *ORIGIN,
     ),
 )

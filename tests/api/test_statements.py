@@ -15,8 +15,8 @@ from tests.api.conftest import running
 
 MOST = 3
 
-# What a connection says when it begins, and what tells whether a kept answer still stands.
-_ASIDE = re.compile(r"\bdata_versions\b")
+# What tells whether a kept answer still stands is asked before any handler.
+_ASIDE = re.compile(r"\bFROM data_versions\b")
 
 READING = [
     operation

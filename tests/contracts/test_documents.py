@@ -149,6 +149,9 @@ CASES = (
     ),
     Case("QC913", "value", narrative(b"**: 1", b"**: about 1"), NARRATIVE),
     Case("QC913", "time", narrative(b" UTC", b""), NARRATIVE),
+    Case("QC914", "heading", narrative(b"## Executive", b"## Short"), NARRATIVE, 13, says="Short Summary"),
+    Case("QC914", "row", narrative(b"\n| 1 |", b"\n| 1 | 1 |"), NARRATIVE, 36, says="14 cells"),
+    Case("QC914", "share", narrative(b"% of total", b" of total"), NARRATIVE, 25, says="share of the top"),
     Case(
         "QC921",
         "domain",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,6 +56,7 @@ def test_narratives_say_what_the_files_say(client: httpx.Client, files: dict[str
             for rank, dimension, segment, shown_value in rows
         ]
         assert len(body["hierarchical_breakdown"]) == text.count("| **SL** |")
+        assert client.get(f"/api/narratives/{facility}/document").text == text
         brief = client.get(f"/api/narratives/{facility}/summary").json()
         assert brief == {
             "facility_id": facility,
@@ -74,3 +77,60 @@ def test_others_have_none(client: httpx.Client, facility: str, status: int) -> N
         answer = client.get(f"/api/narratives/{path}")
         assert answer.status_code == status, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+ODD = """# Contribution Analysis: Medicare ID ZZ-99
+**Facility Readmission Rate**: -0.2500
+
+## Cross-Metric Peer Comparison
+| Rank | Level | z | Status |
+|---|---|---|---|
+| Level I Trauma: days (all) | -3.5 | - | low (of 9 peers) |
+| Cost | unknown | +1.00 | normal |
+
+## Executive Summary
+**Top contributors to HIGHER readmission** (worse):
+- [Service Line] Trauma: Level I (adult): +0.2210, up
+"""
+
+
+def test_odd_narratives_lose_nothing_that_can_be_read(tmp_path: Path, fresh_database_url: str) -> None:
+    """Another metric, another facility in the title, no time, a cell that is no number."""
+    run = tmp_path / sample_run().parent.name / sample_run().name
+    shutil.copytree(sample_run(), run)
+    file = min((run / "analysis" / "narrative").glob("*.md"))
+    file.write_text(ODD)
+    os.utime(file, (0, 1_750_000_000))
+    compass("db", "upgrade", database_url=fresh_database_url)
+    report = compass("preflight", str(run), "--format", "json").json()
+    found = {(each["code"], each["line"]) for each in report["findings"] if each["file"].endswith(file.name)}
+    assert found == {("QC912", 1), ("QC913", None), ("QC914", 8)}
+    compass("ingest", str(run), database_url=fresh_database_url)
+    facility = file.stem.removeprefix("contribution_")
+    with serving(fresh_database_url) as client:
+        body = client.get(f"/api/narratives/{facility}").raise_for_status().json()
+    assert (body["facility_id"], body["metric_name"], body["metric_value"]) == (
+        facility,
+        "Readmission Rate",
+        -0.25,
+    )
+    assert body["generated_at"] == "2025-06-15T15:06:40Z"
+    assert body["cross_metric_comparison"] == [
+        {
+            "metric_name": "Level I Trauma: days (all)",
+            "value": -3.5,
+            "z_score": None,
+            "peer_status": "low (of 9 peers)",
+        },
+        {"metric_name": "Cost", "value": None, "z_score": 1.0, "peer_status": "normal"},
+    ]
+    assert body["executive_summary"]["top_contributors_higher"] == [
+        {
+            "dimension": "Service Line",
+            "segment": "Trauma: Level I (adult)",
+            "excess": 0.221,
+            "trend": "up",
+            "flags": [],
+        }
+    ]
+    assert body["hierarchical_breakdown"] == []

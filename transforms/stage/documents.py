@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
+import msgspec
 import polars as pl
 
+from contracts.narratives import parse
 from contracts.tables.analysis import NARRATIVES
 from contracts.tables.run import RUN_DOCUMENTS
 from transforms.run import RESULTS_INDEX, RUN_MANIFEST, SEMANTIC_MANIFEST
@@ -41,8 +44,6 @@ TYPED = frozenset(
 
 NARRATIVE_PATTERN = "analysis/narrative/contribution_*.md"
 _NARRATIVE_NAME = re.compile(r"contribution_(?P<facility>.+)\.md$")
-_METRIC_VALUE = re.compile(r"^\*\*Facility [^*]*\*\*:\s*(?P<value>[-+]?\d+(?:\.\d+)?)\s*$", re.MULTILINE)
-_GENERATED = re.compile(r"^\*\*Generated\*\*:\s*(?P<value>.+?)\s*$", re.MULTILINE)
 
 
 def stage_documents(source: Source) -> pl.DataFrame:
@@ -63,24 +64,43 @@ def stage_documents(source: Source) -> pl.DataFrame:
 
 
 def stage_narratives(source: Source) -> pl.DataFrame:
-    """Facility narratives, with the two header values that tables type."""
+    """Facility narratives, with their parts as they are served."""
     builder = FrameBuilder(
-        NARRATIVES, ("facility_id", "metric_value", "generated_at", "content", "source_file")
+        NARRATIVES, ("facility_id", "metric_value", "generated_at", "content", "parsed", "source_file")
     )
     for relative in source.glob(NARRATIVE_PATTERN):
-        content = source.text(relative)
+        modified, content = _modified(source, relative), source.text(relative)
         name = _NARRATIVE_NAME.search(relative)
-        if content is None or name is None:
+        if modified is None or content is None or name is None:
             continue
-        value, generated = _METRIC_VALUE.search(content), _GENERATED.search(content)
+        found = parse(content)
+        parts = None
+        if found.narrative is not None:
+            # The file's name says whose narrative it is: a copied text may name another facility.
+            parts = {**found.narrative, "facility_id": name["facility"]}
+            parts["generated_at"] = parts["generated_at"] or modified
         builder.add(
             (
                 name["facility"],
-                float(value["value"]) if value else None,
-                generated["value"] if generated else None,
+                found.metric_value,
+                found.generated,
                 content,
+                None if parts is None else msgspec.json.encode(parts).decode(),
                 relative,
             )
         )
     builder.flush(run_key=source.run.run_key, run_id=source.run.run_id)
     return builder.frame()
+
+
+def _modified(source: Source, relative: str) -> str | None:
+    """When the file was written, in UTC; None where it is gone."""
+    path = source.open(relative)
+    if path is None:
+        return None
+    try:
+        instant = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except OSError as error:
+        source.unreadable(relative, error.strerror or str(error))
+        return None
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,11 +1,11 @@
-"""QC911-QC913: facility narratives."""
+"""QC911-QC914: facility narratives."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from contracts.findings import Finding, Severity
+from contracts.narratives import parse
 from contracts.rules.gather import limited
 from contracts.rules.rule import Rule
 from contracts.run_data import RunData
@@ -34,11 +34,16 @@ HEADER_INCOMPLETE = Rule(
     "The narrative is shown without them",
     "Write `**Facility ...**: 1.2345` and `**Generated**: YYYY-MM-DD HH:MM:SS UTC`",
 )
+PART_UNREADABLE = Rule(
+    "QC914",
+    "narrative-part-unreadable",
+    Severity.WARNING,
+    "A heading, row, item, bar or number of a narrative cannot be read",
+    "The narrative is shown without it",
+    "Write sections, tables and lists as other narratives do; `-` stands for no value",
+)
 
-RULES = (TITLE_MISSING, FACILITY_DIFFERS, HEADER_INCOMPLETE)
-
-_TITLE = re.compile(r"\s*# Contribution Analysis: Medicare ID ([\w-]+)[ \t]*$", re.MULTILINE)
-_GENERATED = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2} UTC")
+RULES = (TITLE_MISSING, FACILITY_DIFFERS, HEADER_INCOMPLETE, PART_UNREADABLE)
 
 
 def check_narratives(data: RunData) -> list[Finding]:
@@ -50,29 +55,31 @@ def check_narratives(data: RunData) -> list[Finding]:
 
 def _check(row: dict[str, object], facilities: set[str]) -> Iterator[Finding]:
     file, content = str(row["source_file"]), str(row["content"])
-    title = _TITLE.match(content)
-    if title is None:
+    found = parse(content)
+    if found.narrative is None:
         yield TITLE_MISSING.finding(
             "the first line is not the title", file=file, line=1, actual=content.strip().split("\n")[0][:80]
         )
         return
-    if title.group(1) != row["facility_id"]:
+    if found.facility_id != row["facility_id"]:
         yield FACILITY_DIFFERS.finding(
             "the title names another facility than the file name",
             file=file,
             line=1,
             expected=str(row["facility_id"]),
-            actual=title.group(1),
+            actual=found.facility_id,
         )
     elif facilities and row["facility_id"] not in facilities:
         yield FACILITY_DIFFERS.finding(
             "the run has no such facility", file=file, line=1, actual=str(row["facility_id"])
         )
-    if row["metric_value"] is None:
+    if found.metric_value is None:
         yield HEADER_INCOMPLETE.finding("the facility's value cannot be read", file=file)
-    if not _GENERATED.fullmatch(str(row["generated_at"])):
+    if found.narrative["generated_at"] is None:
         yield HEADER_INCOMPLETE.finding(
             "the time it was generated cannot be read",
             file=file,
-            actual=None if row["generated_at"] is None else str(row["generated_at"]),
+            actual=found.generated,
         )
+    for problem in found.problems:
+        yield PART_UNREADABLE.finding(problem.message, file=file, line=problem.line, actual=problem.text[:80])
