@@ -22,7 +22,7 @@ DEMO_NEEDS := $(if $(wildcard $(DEV_INSTALLED)),$(DEV_INSTALLED),$(DEMO_INSTALLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test soak lint bench lock clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,10 @@ demo: $(DEMO_NEEDS) ## Ingest a sample run into an embedded PostgreSQL and serve
 
 test: $(DEV_INSTALLED) ## Run the tests
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
+
+soak: $(DEV_INSTALLED) ## Disturb ingests, writers and the API for longer than the tests do
+	@COMPASS_THOROUGH=1 COMPASS_CONCURRENCY_SECONDS=20 COMPASS_PLAN_ROWS=200000 COMPASS_CONFORMANCE_EXAMPLES=20 \
+		$(BIN)/python -m pytest tests/faults tests/api/test_signal_plans.py tests/api/test_conformance.py --timeout=1800
 
 lint: $(DEV_INSTALLED) ## Check format, style, types, import directions and the compiled manifest
 	@$(BIN)/ruff format --check .

@@ -59,6 +59,11 @@ def undisturbed(baseline: Baseline) -> dict[str, Snapshot]:
     return found
 
 
+# `make soak` disturbs at more moments than a quick run of the tests has time for.
+THOROUGH = os.environ.get("COMPASS_THOROUGH") == "1"
+KILLS, DROPS, SERVER_KILLS = (20, 4, 5) if THOROUGH else (6, 2, 2)
+
+
 def command(baseline: Baseline, run_key: str) -> tuple[str, ...]:
     """An ingest that has everything to do."""
     return ("ingest", str(baseline.runs[run_key].path), "--skip-preflight", "--force")
@@ -123,16 +128,16 @@ def test_an_ingest_may_be_killed_at_any_moment(baseline: Baseline, undisturbed: 
     def kill(process: subprocess.Popen[str], database: str) -> None:
         process.kill()
 
-    ended = disturb(baseline, undisturbed, 4, 10, kill)
+    ended = disturb(baseline, undisturbed, 4, KILLS // 2, kill)
     # Some may have been through already: the machine has other things to do as well.
-    assert sum(code == -signal.SIGKILL for code, _ in ended) > 10
+    assert sum(code == -signal.SIGKILL for code, _ in ended) > KILLS // 2
 
 
 def test_connections_may_drop_at_any_moment(baseline: Baseline, undisturbed: dict[str, Snapshot]) -> None:
     def drop(process: subprocess.Popen[str], database: str) -> None:
         asyncio.run(execute(database, DROP_ALL))
 
-    ended = disturb(baseline, undisturbed, 40, 2, drop)
+    ended = disturb(baseline, undisturbed, 40, DROPS // 2, drop)
     for code, err in ended:
         assert code in (0, 4), err
         assert code == 0 or err.startswith("error: "), err
@@ -152,7 +157,7 @@ def test_the_server_may_be_killed_at_any_moment(home: Path, tmp_path: Path) -> N
         before = asyncio.run(snapshot(server.url))
     environment = {"database_url": None, "COMPASS_HOME": str(home)}
     seen, ended = [], []
-    for moment in moments(44, 5, 2.0):
+    for moment in moments(44, SERVER_KILLS, 2.0):
         process = start(*command(baseline, B), **environment)
         kill_server(home, moment)
         _, err = process.communicate(timeout=60)
