@@ -141,7 +141,11 @@ class SignalChildren(BaseModel):
 
     signal_id: str
     canonical_node_id: str
-    edge_type: str = Field(description="Always `drills_to`.")
+    edge_type: str = Field(description="Always `drills_to`: the relation that dashboards know.")
+    graph_edge_type: str | None = Field(
+        description="Type of the edges in the run's own graph; null without children.",
+        examples=["segments_into"],
+    )
     children: list[SignalSummary] = Field(description="Most severe first.")
     total_count: int = Field(description="Children before the limit.")
     has_children: bool
@@ -152,7 +156,11 @@ class SignalParent(BaseModel):
 
     signal_id: str
     canonical_node_id: str
-    edge_type: str = Field(description="Always `drills_to`.")
+    edge_type: str = Field(description="Always `drills_to`: the relation that dashboards know.")
+    graph_edge_type: str | None = Field(
+        description="Type of the edge in the run's own graph; null without a parent.",
+        examples=["segments_into"],
+    )
     parent: SignalSummary | None = Field(description="The nearest: it shares most dimensions.")
     has_parent: bool
 

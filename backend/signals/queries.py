@@ -177,7 +177,7 @@ def nearest_parent(signal_id: UUID, facility_id: str | None) -> Rows:
         .scalar_subquery()
     )
     return (
-        select(*_SUMMARY)
+        select(*_SUMMARY, Row.edge_types)
         .join(child, _is_parent(Row, child))
         .where(child.id == signal_id, child.active, Row.active, _at(facility_id))
         .order_by(shared.desc(), *_MOST_SEVERE_FIRST)
@@ -191,6 +191,7 @@ def technical(signal_id: UUID) -> Rows:
         Row.id,
         Row.canonical_node_id,
         Row.facility_id,
+        Row.edge_types,
         Row.entity_dimensions,
         Row.temporal_node_id,
         Row.metric_trend_timeline,

@@ -9,7 +9,8 @@ from sqlalchemy import RowMapping
 
 from backend.signals import stored
 
-_NOT_SHOWN = ("total_count",)
+_NOT_SHOWN = ("total_count", "edge_types")
+_HIERARCHY_EDGES = ("segments_into", "drills_to")
 
 
 def signal(row: RowMapping, now: datetime | None = None) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def signal(row: RowMapping, now: datetime | None = None) -> dict[str, Any]:
         name = str(key)
         if name in stored.DOCUMENTS:
             rendered[name] = stored.document(name, value, signal_id)
-        elif name not in _NOT_SHOWN:
+        elif name != "total_count":
             rendered[name] = value
     rendered["id"] = signal_id
     open_for = (now or datetime.now(UTC)) - row["detected_at"]
@@ -33,6 +34,11 @@ def summary(row: RowMapping) -> dict[str, Any]:
     """A signal in few words."""
     rendered = {str(key): value for key, value in row.items() if key not in _NOT_SHOWN}
     return {"signal_id": str(rendered.pop("id")), **rendered}
+
+
+def hierarchy_edge(parent: RowMapping) -> str | None:
+    """Type of the edge by which the graph divides a signal's node, as the graph spells it."""
+    return next((kind for kind in parent["edge_types"] if kind in _HIERARCHY_EDGES), None)
 
 
 def temporal(row: RowMapping) -> dict[str, Any]:

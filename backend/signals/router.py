@@ -188,6 +188,7 @@ async def children(
             "signal_id": str(signal_id),
             "canonical_node_id": origin["canonical_node_id"],
             "edge_type": EDGE_TYPE,
+            "graph_edge_type": render.hierarchy_edge(origin) if rows else None,
             "children": [render.summary(row) for row in rows],
             "total_count": rows[0]["total_count"] if rows else 0,
             "has_children": bool(rows),
@@ -210,6 +211,7 @@ async def parent(signal_id: UUID, engine: ReadEngine) -> Response:
             "signal_id": str(signal_id),
             "canonical_node_id": origin["canonical_node_id"],
             "edge_type": EDGE_TYPE,
+            "graph_edge_type": None if row is None else render.hierarchy_edge(row),
             "parent": None if row is None else render.summary(row),
             "has_parent": row is not None,
         }

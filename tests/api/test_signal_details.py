@@ -194,6 +194,7 @@ async def test_children_and_parent_follow_the_graph(
         FACILITY_NODE,
         "drills_to",
     )
+    assert top["graph_edge_type"] == "segments_into"
     assert (top["total_count"], top["has_children"]) == (2, True)
     limited = await _get(client, f"{ids[0]}/children", limit=1)
     assert [child["signal_id"] for child in limited["children"]] == [ids[2]]
@@ -203,10 +204,12 @@ async def test_children_and_parent_follow_the_graph(
     assert SignalParent.model_validate(up)
     assert (up["parent"]["signal_id"], up["has_parent"]) == (ids[1], True)
     assert up["parent"]["service_line"] == "Cardio"
+    assert up["graph_edge_type"] == "segments_into"
 
     for leaf in (ids[2], ids[3], ids[5], ids[6]):
         empty = await _get(client, f"{leaf}/children")
         assert (empty["children"], empty["total_count"], empty["has_children"]) == ([], 0, False)
+        assert empty["graph_edge_type"] is None
     for root in (ids[0], ids[4], ids[5], ids[6]):
         none = await _get(client, f"{root}/parent")
         assert (none["parent"], none["has_parent"]) == (None, False)
