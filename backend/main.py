@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -87,8 +86,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_handlers(app)
     # The last one added is the outermost: browsers may read error responses too.
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
-    edition = f"{version('quality-compass')} {settings.model_dump_json()}"
-    app.add_middleware(Caching, memory=app.state.response_memory, edition=edition)
+    # Settings, the version among them, are part of what answers depend on.
+    app.add_middleware(Caching, memory=app.state.response_memory, edition=settings.model_dump_json())
     app.add_middleware(Authentication, settings=settings)
     app.add_middleware(CountRequests, telemetry=counting)
     app.add_middleware(Hardening, max_body_bytes=settings.MAX_BODY_BYTES)

@@ -28,7 +28,7 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 class Caching:
     """ASGI middleware; needs the actor, so it stands behind authentication.
 
-    ``edition`` names what else answers depend on: the program's version and its settings.
+    ``edition`` names what else answers depend on: the settings.
     """
 
     def __init__(self, app: ASGIApp, memory: ResponseMemory, edition: str) -> None:

@@ -26,15 +26,13 @@ _SIGNALS = Policy(("runs", "signals", "workflow"), ageing=True)
 _HISTORY = Policy(("feed",), personal=True)
 
 # The longest prefix counts. What is not listed is never answered from memory: the registry of
-# runs, for one, changes with every load.
+# runs changes with every load, and modeling and narratives can be those of a run not published.
 _BY_PREFIX = {
     "/api/signals": _SIGNALS,
     "/api/feed": _HISTORY,
     "/api/users": Policy(("users",), personal=True),
     "/api/metadata": Policy(("runs", "metadata")),
     "/api/metrics": Policy(("runs", "metadata")),
-    "/api/narratives": Policy(("runs",)),
-    "/api/modeling": Policy(("runs",)),
     "/api/ontology": Policy(("runs", "signals")),
 }
 _NEVER = (
