@@ -84,7 +84,7 @@ RAW_OCTETS = ("%FF", "%C0%80", "%ED%A0%80%ED%B0%80", "%F4%90%80%80", "%", "%zz",
 """Pieces of URLs that are no UTF-8, or no percent-encoding."""
 
 _LEAKS = re.compile(
-    r"Traceback \(most recent|File \"/|\.py\b|site-packages|/usr/|/home/|/work/|/tmp/"
+    r"Traceback \(most recent|File \"/|\.py\b|site-packages|/usr/|/home/|/tmp/"
     r"|sqlalchemy|asyncpg|pydantic_core|starlette|DBAPIError|SQLSTATE|search_path"
     r"|\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bUPDATE\b.+\bSET\b|\bDELETE FROM\b|::uuid|::text|\$\d+"
     r"|syntax error at|relation \"|column \"|invalid input syntax|invalid byte sequence"
