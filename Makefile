@@ -40,8 +40,9 @@ test: $(DEV_INSTALLED) ## Run the tests
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
 
 soak: $(DEV_INSTALLED) ## Disturb ingests, writers and the API for longer than the tests do
-	@COMPASS_THOROUGH=1 COMPASS_CONCURRENCY_SECONDS=20 COMPASS_PLAN_ROWS=200000 COMPASS_CONFORMANCE_EXAMPLES=20 \
-		$(BIN)/python -m pytest tests/faults tests/api/test_signal_plans.py tests/api/test_conformance.py --timeout=1800
+	@COMPASS_CONCURRENCY_SECONDS=20 COMPASS_PLAN_ROWS=200000 COMPASS_CONFORMANCE_EXAMPLES=20 \
+		$(BIN)/python -m pytest -m 'not benchmark' --timeout=1800 tests/faults tests/integration/test_dbt_project.py \
+		tests/api/test_signal_plans.py tests/api/test_conformance.py
 
 lint: $(DEV_INSTALLED) ## Check format, style, types, import directions and the compiled manifest
 	@$(BIN)/ruff format --check .

@@ -59,6 +59,7 @@ def test_everybody_on_this_machine(ingested: str, tmp_path: Path) -> None:
         _check(client, tmp_path / "report.ndjson")
 
 
+@pytest.mark.thorough
 def test_with_a_key(ingested: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = compass(
         "keys", "create", "admin@example.org", "--role", "admin", "--format", "json", database_url=ingested

@@ -34,8 +34,6 @@ from tests.support.lifecycle import (
 from tests.support.manifests import execute
 from transforms.embedded import EmbeddedPostgres
 
-pytestmark = pytest.mark.slow
-
 SERVED = ("signals", "assignments", "events", "marts", "contributions")
 DROP_ALL = """
 select pg_terminate_backend(pid) from pg_stat_activity
@@ -59,9 +57,9 @@ def undisturbed(baseline: Baseline) -> dict[str, Snapshot]:
     return found
 
 
-# `make soak` disturbs at more moments than a quick run of the tests has time for.
-THOROUGH = os.environ.get("COMPASS_THOROUGH") == "1"
-KILLS, DROPS, SERVER_KILLS = (20, 4, 5) if THOROUGH else (6, 2, 2)
+pytestmark = pytest.mark.thorough
+
+KILLS, DROPS, SERVER_KILLS = 20, 4, 5
 
 
 def command(baseline: Baseline, run_key: str) -> tuple[str, ...]:

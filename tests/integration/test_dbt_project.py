@@ -23,7 +23,7 @@ from transforms.sample import sample_run
 from transforms.schema import upgrade_schema
 
 # Seconds each on a machine of its own.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]
 pytest.importorskip("dbt.cli.main")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = {"help", "setup", "demo", "test", "lint", "bench", "lock", "clean"}
+TARGETS = {"help", "setup", "demo", "test", "lint", "bench", "lock", "soak", "clean"}
 
 
 def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -89,7 +89,7 @@ def test_a_changed_lock_is_installed_again(bare_checkout: Path) -> None:
 
 
 def test_lock_without_uv_says_so(bare_checkout: Path) -> None:
-    answer = _make(bare_checkout, "lock", "UV=no-such-uv")
+    answer = _make(bare_checkout, "lock", "soak", "UV=no-such-uv")
     assert answer.returncode != 0
     assert "needs uv" in answer.stderr
 
