@@ -89,7 +89,7 @@ def test_a_changed_lock_is_installed_again(bare_checkout: Path) -> None:
 
 
 def test_lock_without_uv_says_so(bare_checkout: Path) -> None:
-    answer = _make(bare_checkout, "lock", "soak", "UV=no-such-uv")
+    answer = _make(bare_checkout, "lock", "UV=no-such-uv")
     assert answer.returncode != 0
     assert "needs uv" in answer.stderr
 
