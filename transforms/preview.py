@@ -17,7 +17,7 @@ from transforms.errors import CompassError, UsageError
 from transforms.preflight import preflight
 from transforms.progress import Progress
 from transforms.run import Run
-from transforms.transpile import check_portable
+from transforms.transpile.compiled import load_translations
 
 MARTS = "public_marts"
 
@@ -44,7 +44,7 @@ class Preview:
 
     def __init__(self, run: Run, progress: Progress) -> None:
         manifest = load_verified(PROJECT)
-        translated = check_portable(manifest)
+        translated = load_translations(manifest, PROJECT)
         data, self.report = preflight(run, progress, rules=False)
         if not self.report.ok:
             raise BrokenRun(self.report)
@@ -55,8 +55,8 @@ class Preview:
             def on_node(event: NodeProgress) -> None:
                 advance(1)
 
-            load_frames(self._connection, data)
-            engine = DuckDbEngine(self._connection, translated=translated)
+            load_frames(self._connection, [data])
+            engine = DuckDbEngine(self._connection, translated)
             self.build = asyncio.run(engine.build(manifest, on_progress=on_node))
         self.build.raise_for_problems()
         # Queries come next: they read what is here, no file of the machine and no variable of ours.

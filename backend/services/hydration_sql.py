@@ -20,10 +20,13 @@ def _pairs(signals: str) -> str:
     """
     return f"""
     select p.id as parent_id, c.id as child_id
-    from {signals} as c
-    cross join unnest(c.parent_node_ids) as parent (node_id)
+    from (
+        select s.*, unnest(s.parent_node_ids) as parent_node_id
+        from {signals} as s
+        offset 0
+    ) as c
     inner join {signals} as p
-        on p.canonical_node_id = parent.node_id
+        on p.canonical_node_id = c.parent_node_id
         and p.graph_name = c.graph_name
         and p.metric_id = c.metric_id
         and coalesce(p.facility_id, '') = coalesce(c.facility_id, '')

@@ -20,7 +20,7 @@ from transforms.preflight import preflight
 from transforms.progress import NoProgress
 from transforms.run import Run, open_run
 from transforms.sample import sample_run
-from transforms.transpile import check_portable
+from transforms.transpile.portable import check_portable
 
 Runs = list[tuple[Run, RunData]]
 

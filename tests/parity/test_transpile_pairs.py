@@ -14,9 +14,9 @@ from tests.support.manifests import execute
 from transforms.database import plain_dsn
 from transforms.parity.compare import Comparison, compare
 from transforms.parity.relation import Relation, read_duckdb, read_postgres
-from transforms.transpile import to_duckdb, type_to_duckdb
 from transforms.transpile.gate import parse
 from transforms.transpile.subset import FUNCTIONS, OPERATORS
+from transforms.transpile.translate import to_duckdb
 
 PAIRS = pairs()
 _each_pair = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.file}: {pair.title}")
@@ -39,7 +39,7 @@ def samples_in_postgres(database_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def samples_in_duckdb() -> Iterator[duckdb.DuckDBPyConnection]:
-    columns = ", ".join(f"{name} {type_to_duckdb(type_)}" for name, type_ in COLUMNS.items())
+    columns = ", ".join(f"{name} {type_}" for name, type_ in COLUMNS.items())
     with duckdb.connect() as connection:
         connection.execute("create schema fixture")
         connection.execute(f"create table fixture.samples ({columns})")

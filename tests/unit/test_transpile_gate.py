@@ -10,7 +10,9 @@ from tests.parity.pairs import sample_types
 from tests.support.manifests import data_test, manifest, model, seed
 from transforms.compiled.manifest import Manifest, TestConfig
 from transforms.errors import CompassError
-from transforms.transpile import NotPortable, check_portable, to_duckdb, type_to_duckdb
+from transforms.transpile.errors import NotPortable
+from transforms.transpile.portable import check_portable
+from transforms.transpile.translate import to_duckdb
 
 REFUSED = {
     "a function nobody knows": ("my_function(s.t)", "function my_function"),
@@ -140,8 +142,3 @@ def test_what_passes_the_gate_and_does_not_bind_is_refused(tmp_path: Path) -> No
     with pytest.raises(NotPortable, match=r"test t .*DuckDB does not accept it: .*missing") as caught:
         check_portable(broken)
     assert caught.value.node.unique_id == "test.tiny.t"
-
-
-def test_types_have_duckdb_names() -> None:
-    assert type_to_duckdb("double precision") == "DOUBLE"
-    assert type_to_duckdb("numeric(10, 2)") == "DECIMAL(10, 2)"

@@ -45,10 +45,13 @@ def manifest(
     from transforms.cli.output import print_text
     from transforms.compiled.build import check_manifest, write_manifest
     from transforms.compiled.manifest import PROJECT
+    from transforms.transpile.compiled import check_translations, write_translations
 
     if check:
-        asyncio.run(check_manifest(PROJECT))
-        print_text("the compiled manifest is current")
+        checked = asyncio.run(check_manifest(PROJECT))
+        check_translations(checked, PROJECT)
+        print_text("the compiled manifest and its DuckDB SQL are current")
     else:
         written = asyncio.run(write_manifest(PROJECT))
+        write_translations(written, PROJECT)
         print_text(f"compiled {len(written.nodes)} nodes")

@@ -37,10 +37,14 @@ async def write_manifest(project: Path) -> Manifest:
 
 def save_manifest(manifest: Manifest, project: Path) -> None:
     """Write ``manifest`` where it is checked in; a reader never sees half of it."""
-    path = manifest_path(project)
+    write_whole(manifest_path(project), dump_manifest(manifest))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Put ``text`` in the place of a file at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".json.partial")
-    partial.write_text(dump_manifest(manifest), encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 
@@ -54,12 +58,13 @@ def load_verified(project: Path) -> Manifest:
     return manifest
 
 
-async def check_manifest(project: Path) -> None:
-    """Compile again and raise ManifestOutOfDate when the checked-in manifest says anything else."""
+async def check_manifest(project: Path) -> Manifest:
+    """The checked-in manifest; raises ManifestOutOfDate when compiling again says anything else."""
     present = load_verified(project)
     differences = compare(present, await compile_manifest(project))
     if differences:
         raise ManifestOutOfDate(manifest_path(project), differences)
+    return present
 
 
 def compare(present: Manifest, fresh: Manifest) -> list[str]:

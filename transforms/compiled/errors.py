@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from transforms.errors import CompassError, UsageError
 
-REBUILD_HINT = "run `compass manifest` (needs the dbt extra) and commit dbt/compiled/manifest.json"
+REBUILD_HINT = "run `compass manifest` (needs the dbt extra) and commit dbt/compiled"
 
 
 class ManifestUnreadable(CompassError):

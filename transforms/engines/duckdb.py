@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from contracts.ddl import quote_identifier
+from contracts.ddl import LOADED_AT, quote_identifier
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
 from transforms.compiled.dag import Dag
@@ -18,19 +18,18 @@ from transforms.compiled.selection import select as select_nodes
 from transforms.engines.base import BuildResult, NodeResult, Progress, ProgressCallback, Status
 from transforms.engines.relations import qualified
 from transforms.engines.schedule import Schedule
-from transforms.transpile import check_portable, type_to_duckdb
-from transforms.transpile.portable import failures_query
+from transforms.transpile.failures import failures_query
 from transforms.transpile.raw_tables import RAW_SCHEMA, create_raw_tables
 
-_REGISTERED = "staged_frame"
+_FRAME = "staged_frame_"
 
 
 class DuckDbEngine:
     """Builds in ``connection``, whose raw tables ``load_frames`` has filled.
 
     Nodes run one after the other: DuckDB spreads each statement over the cores by itself.
-    ``translated`` is what ``check_portable`` gave for the manifest to build, for a caller who wants
-    to hear of SQL that is not portable before reading any data; without it each build asks first.
+    ``translated`` is the DuckDB SQL of the manifest to build: what ``check_portable`` gave, or
+    ``load_translations`` read.
     """
 
     name = "duckdb"
@@ -38,9 +37,9 @@ class DuckDbEngine:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
+        translated: Mapping[str, str],
         *,
         project: Path = PROJECT,
-        translated: Mapping[str, str] | None = None,
     ) -> None:
         self._connection = connection
         self._project = project
@@ -57,13 +56,11 @@ class DuckDbEngine:
     ) -> BuildResult:
         """Run the selected nodes; see transforms.engines.base.Engine.
 
-        Every build is a full one, so ``full_refresh`` changes nothing. Raises NotPortable before
-        anything runs.
+        Every build is a full one, so ``full_refresh`` changes nothing.
         """
         start = time.perf_counter()
         dag = Dag(manifest)
         chosen = select_nodes(manifest, dag, select, exclude)
-        translated = check_portable(manifest) if self._translated is None else self._translated
         nodes = manifest.nodes
         finished: list[NodeResult] = []
 
@@ -78,7 +75,7 @@ class DuckDbEngine:
             return finish(NodeResult(node=nodes[unique_id], status=Status.SKIPPED, message=message))
 
         async def run(unique_id: str) -> NodeResult:
-            return finish(self._run(nodes[unique_id], translated.get(unique_id, "")))
+            return finish(self._run(nodes[unique_id], self._translated.get(unique_id, "")))
 
         descendants = {unique_id: len(dag.descendants(unique_id)) for unique_id in chosen}
         await Schedule(dag.blockers(chosen), descendants, skip).run([run])
@@ -118,9 +115,12 @@ class DuckDbEngine:
     def _seed(self, node: Node) -> int:
         assert node.seed is not None, f"{node.unique_id} is a seed"
         self._connection.execute(f"create schema if not exists {quote_identifier(node.schema)}")
-        types = {name: type_to_duckdb(type_) for name, type_ in node.seed.column_types}
+        # DuckDB knows PostgreSQL's names of types.
         relation = self._connection.read_csv(
-            str(self._project / node.file_path), header=True, columns=types, delimiter=node.seed.delimiter
+            str(self._project / node.file_path),
+            header=True,
+            columns=dict(node.seed.column_types),
+            delimiter=node.seed.delimiter,
         )
         self._connection.execute(f"drop table if exists {qualified(node.schema, node.alias)}")
         relation.create(f"{node.schema}.{node.alias}")
@@ -138,16 +138,24 @@ class DuckDbEngine:
         return int(self._connection.execute(query).fetchall()[0][0])
 
 
-def load_frames(connection: duckdb.DuckDBPyConnection, data: RunData) -> None:
-    """Fill the raw tables of ``connection`` from staged frames, adding to other runs' rows."""
+def load_frames(connection: duckdb.DuckDBPyConnection, runs: Sequence[RunData]) -> None:
+    """Make the raw tables of ``connection`` out of staged frames; nothing is copied.
+
+    They are views over the frames, which the connection keeps alive.
+    """
     create_raw_tables(connection)
-    connection.execute(
-        f"insert into {RAW_SCHEMA}.runs values (?, ?, ?, 'building', now())",  # noqa: S608 - a constant
-        [data.run_key, data.graph_name, data.run_id],
-    )
+    for data in runs:
+        connection.execute(
+            f"insert into {RAW_SCHEMA}.runs values (?, ?, ?, 'building', now())",  # noqa: S608 - a constant
+            [data.run_key, data.graph_name, data.run_id],
+        )
     for table in RAW_TABLES:
         columns = ", ".join(quote_identifier(name) for name in table.column_names)
-        connection.register(_REGISTERED, data.frames[table.name])
-        target = f"{quote_identifier(RAW_SCHEMA)}.{quote_identifier(table.name)}"
-        connection.execute(f"insert into {target} ({columns}) select {columns} from {_REGISTERED}")  # noqa: S608
-        connection.unregister(_REGISTERED)
+        parts = []
+        for number, data in enumerate(runs):
+            frame = f"{_FRAME}{number}_{table.name}"
+            connection.register(frame, data.frames[table.name])
+            parts.append(f"select {columns}, now() as {quote_identifier(LOADED_AT)} from {frame}")  # noqa: S608 - quoted
+        target = qualified(RAW_SCHEMA, table.name)
+        connection.execute(f"drop table {target}")
+        connection.execute(f"create view {target} as {' union all '.join(parts)}")

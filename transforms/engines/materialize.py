@@ -66,7 +66,7 @@ async def build_table(connection: asyncpg.Connection, node: Node, context: Build
             )
             await _create_indexes(connection, node)
             await _run_hooks(connection, node.post_hooks)
-            await connection.execute(f"analyze {qualified(node.schema, node.alias)}")
+            await connection.execute(_analyze(node))
         if relation is not None:
             await context.relations.read(connection)
     return Outcome(f"SELECT {rows}", rows)
@@ -130,7 +130,7 @@ async def _build_incremental(
         if not known:
             await _create_indexes(connection, node)
         await _run_hooks(connection, node.post_hooks)
-        await connection.execute(f"analyze {qualified(node.schema, node.alias)}")
+        await connection.execute(_analyze(node))
         if not known:
             await remember(connection, node.schema, node.alias, definition)
     return rows
@@ -204,6 +204,17 @@ def _index_ddl(node: Node, index: Index) -> str:
     unique = "unique " if index.unique else ""
     method = quote_identifier(index.method)
     return f"create {unique}index on {qualified(node.schema, node.alias)} using {method} ({columns})"
+
+
+def _analyze(node: Node) -> str:
+    """Statistics of the columns rows are found by, where the model declares any.
+
+    What comes after joins by them. Statistics of every column of a wide table take as long as filling
+    it; autovacuum gathers them later.
+    """
+    keys = dict.fromkeys(column for index in node.indexes for column in index.columns)
+    columns = f" ({', '.join(map(quote_identifier, keys))})" if keys else ""
+    return f"analyze {qualified(node.schema, node.alias)}{columns}"
 
 
 def _rows(command_tag: str) -> int:

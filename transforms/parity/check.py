@@ -27,7 +27,7 @@ from transforms.parity.relation import Relation, grain, read_duckdb, read_postgr
 from transforms.progress import Progress
 from transforms.run import Run
 from transforms.schema import upgrade_schema
-from transforms.transpile import check_portable
+from transforms.transpile.portable import check_portable
 
 Relations = dict[str, Relation]
 """What every model and seed came to, by name."""
@@ -97,9 +97,8 @@ async def build_in_duckdb(
 ) -> Relations:
     """What DuckDB makes of ``runs`` with the ``translated`` SQL of ``manifest``."""
     with duckdb.connect() as memory:
-        for _, data in runs:
-            load_frames(memory, data)
-        engine = DuckDbEngine(memory, translated=translated)
+        load_frames(memory, [data for _, data in runs])
+        engine = DuckDbEngine(memory, translated)
         with progress.step(f"Building ({engine.name})"):
             (await engine.build(manifest)).raise_for_problems()
         return {node.name: read_duckdb(memory, node) for node in relations(manifest)}

@@ -1,7 +1,5 @@
-"""Compiled models, written in PostgreSQL's dialect, in DuckDB's: a gate, a few rules, and sqlglot."""
+"""Compiled models, written in PostgreSQL's dialect, in DuckDB's: a gate, a few rules, and sqlglot.
 
-from transforms.transpile.errors import NotPortable
-from transforms.transpile.portable import check_portable
-from transforms.transpile.translate import to_duckdb, type_to_duckdb
-
-__all__ = ["NotPortable", "check_portable", "to_duckdb", "type_to_duckdb"]
+``portable`` translates, which takes sqlglot and seconds; ``compiled`` reads what it gave for the
+project when its manifest was compiled.
+"""

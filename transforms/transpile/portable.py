@@ -10,8 +10,9 @@ from transforms.compiled.manifest import Manifest, Node
 from transforms.engines.relations import qualified
 from transforms.transpile.column_types import ColumnTypes
 from transforms.transpile.errors import NotPortable
+from transforms.transpile.failures import failures_query
 from transforms.transpile.raw_tables import create_raw_tables
-from transforms.transpile.translate import to_duckdb, type_to_duckdb
+from transforms.transpile.translate import to_duckdb
 
 
 def check_portable(manifest: Manifest) -> dict[str, str]:
@@ -40,18 +41,6 @@ def check_portable(manifest: Manifest) -> dict[str, str]:
     return translated
 
 
-def failures_query(node: Node, sql: str) -> str:
-    """Query of one row: failures of a data test, and whether they call for a warning and an error.
-
-    ``sql`` is the test's DuckDB SQL; expression and thresholds come from the manifest, as it does.
-    """
-    assert node.test is not None, f"{node.unique_id} is a test"
-    test = node.test
-    limit = f"\nlimit {test.limit}" if test.limit is not None else ""
-    counted = f"{test.fail_calc}, {test.fail_calc} {test.warn_if}, {test.fail_calc} {test.error_if}"
-    return f"select {counted} from (\n{sql}{limit}\n) as failures"  # noqa: S608
-
-
 def _bind(empty: duckdb.DuckDBPyConnection, node: Node, sql: str) -> None:
     if node.resource_type == "test":
         empty.execute(f"explain {failures_query(node, sql)}")
@@ -63,8 +52,6 @@ def _bind(empty: duckdb.DuckDBPyConnection, node: Node, sql: str) -> None:
 
 def _create_seed(empty: duckdb.DuckDBPyConnection, node: Node) -> None:
     assert node.seed is not None, f"{node.unique_id} is a seed"
-    columns = ", ".join(
-        f"{quote_identifier(name)} {type_to_duckdb(type_)}" for name, type_ in node.seed.column_types
-    )
+    columns = ", ".join(f"{quote_identifier(name)} {type_}" for name, type_ in node.seed.column_types)
     empty.execute(f"create schema if not exists {quote_identifier(node.schema)}")
     empty.execute(f"create table {qualified(node.schema, node.alias)} ({columns})")

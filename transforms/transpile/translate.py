@@ -28,11 +28,6 @@ def to_duckdb(node: Node, types: ColumnTypes | None = None) -> str:
         raise NotPortable(node, str(error)) from error
 
 
-def type_to_duckdb(postgres_type: str) -> str:
-    """A PostgreSQL type name in DuckDB's spelling."""
-    return exp.DataType.build(postgres_type, dialect="postgres").sql(dialect="duckdb")
-
-
 def _rewritten(statement: exp.Expr) -> exp.Expr:
     for rule in RULES:
         # From the leaves up: what a rule wraps has been seen by it before.
