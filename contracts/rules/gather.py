@@ -69,6 +69,13 @@ class Findings:
         if finding is not None:
             self.append(finding)
 
+    def extend(self, others: Findings) -> None:
+        """Add findings gathered elsewhere, of files that none here is about."""
+        self._folded |= others._folded
+        for rule, kinds in others._kinds.items():
+            self._kinds.setdefault(rule, []).extend(kinds)
+        self.broken |= others.broken
+
     def all(self) -> list[Finding]:
         """The folded findings, in the order of their first places' arrival."""
         return [folded.finding() for folded in self._folded.values()]

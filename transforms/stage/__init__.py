@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
 
+import polars as pl
+
+from contracts.columns import Table
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
 from contracts.tables.auxiliary import AUXILIARY_TABLES
@@ -27,6 +30,7 @@ from transforms.stage.definitions import (
     stage_node_definitions,
 )
 from transforms.stage.documents import stage_documents, stage_narratives
+from transforms.stage.frames import empty_frame
 from transforms.stage.graph import (
     read_graph,
     read_index,
@@ -38,22 +42,26 @@ from transforms.stage.graph import (
 from transforms.stage.keys import KeyRing
 from transforms.stage.layout import check_layout
 from transforms.stage.modeling import stage_experiments, stage_modeling_runs
-from transforms.stage.nodes import NodeStager
+from transforms.stage.nodes import NODE_TABLES, NodeFile, StagedHeader
 from transforms.stage.reader import Source
+from transforms.stage.sharing import NodeStaging, helpers_for
 from transforms.stage.summary import stage_classification_summary
 from transforms.stage.walk import walk
 
 __all__ = ["stage_run"]
 
 
-def stage_run(run: Run, on_bytes: Callable[[int], None] = lambda count: None) -> RunData:
+def stage_run(
+    run: Run, on_bytes: Callable[[int], None] = lambda count: None, *, helpers: int | None = None
+) -> RunData:
     """Stage every artifact family of ``run``.
 
     What cannot be read becomes a finding and stays out of the frames; optional families that
     the run lacks are empty frames. ``on_bytes`` is called with the size of each file read.
+    ``helpers`` is how many processes help; without it, as many as the run is worth.
     """
     with _no_garbage_collection():
-        return _stage(Source(run, on_bytes=on_bytes))
+        return _stage(Source(run, on_bytes=on_bytes), helpers)
 
 
 @contextmanager
@@ -68,48 +76,62 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _stage(source: Source) -> RunData:
+def _stage(source: Source, helpers: int | None) -> RunData:
     run = source.run
     files = walk(source)
     keys = KeyRing(run.graph_name)
     index = read_index(source)
     graph = read_graph(source)
     contribution_index = read_contribution_index(source)
-    nodes = NodeStager(source, keys)
-    _stage_nodes(nodes, check_layout(source, index, contribution_index))
+    node_files = _node_files(source, check_layout(source, index, contribution_index))
+    with NodeStaging(
+        source, keys, node_files, helpers_for(node_files) if helpers is None else helpers
+    ) as staging:
+        staging.work()
+        # Whatever needs no node file, while helpers may still be at theirs.
+        experiments, drivers = stage_experiments(source)
+        frames = {
+            "raw_runs": stage_runs(source, index),
+            "raw_run_documents": stage_documents(source),
+            "raw_metric_definitions": stage_metric_definitions(source),
+            "raw_classifications": stage_classifications(source, keys),
+            "raw_modeling_runs": stage_modeling_runs(source),
+            "raw_modeling_experiments": experiments,
+            "raw_model_drivers": drivers,
+            "raw_narratives": stage_narratives(source),
+        }
+        auxiliary = {
+            "graph_nodes": graph_nodes(source, graph),
+            "index_nodes": index_nodes(source, index),
+            "node_definitions": stage_node_definitions(source),
+            "edge_definitions": stage_edge_definitions(source),
+            "definition_groups": stage_definition_groups(source),
+            "contribution_parents": contribution_parents(source, contribution_index),
+            "contribution_artifacts": contribution_artifacts(source, contribution_index),
+            "classification_summary": stage_classification_summary(source, keys, graph),
+        }
+        nodes = staging.finish()
+    for node in nodes:
+        source.findings.extend(node.findings)
+        source.refused |= node.refused
+    read = [node.header for node in nodes if node.header is not None]
+    headers: dict[str, StagedHeader] = {}
+    for header in read:
+        headers.setdefault(header.header.canonical_node_id, header)
     node_metrics = {node.canonical_node_id: node.metric_id for node in index.nodes}
-    node_metrics |= {node_id: staged.header.metric_id for node_id, staged in nodes.headers.items()}
-    experiments, drivers = stage_experiments(source)
+    node_metrics |= {node_id: staged.header.metric_id for node_id, staged in headers.items()}
     contributions, contribution_readers = stage_contributions(source, keys, node_metrics)
-    frames = {
-        "raw_runs": stage_runs(source, index),
-        "raw_run_documents": stage_documents(source),
-        "raw_metric_definitions": stage_metric_definitions(source),
-        "raw_node_results": stage_node_results(source, index, graph, nodes.headers),
-        "raw_node_edges": stage_node_edges(source, graph, nodes.headers),
-        "raw_entity_results": nodes.entities.entities.frame(),
-        "raw_statistical_methods": nodes.entities.methods.frame(),
-        "raw_anomalies": nodes.entities.anomalies.frame(),
-        "raw_global_statistics": nodes.global_statistics.frame(),
-        "raw_percentile_trends": nodes.percentile_trends.frame(),
-        "raw_classifications": stage_classifications(source, keys),
+    frames |= {
+        "raw_node_results": stage_node_results(source, index, graph, headers),
+        "raw_node_edges": stage_node_edges(source, graph, headers),
         "raw_contributions": contributions,
-        "raw_modeling_runs": stage_modeling_runs(source),
-        "raw_modeling_experiments": experiments,
-        "raw_model_drivers": drivers,
-        "raw_narratives": stage_narratives(source),
+        **{
+            table.name: _together(table, [node.frames[table.name] for node in nodes]) for table in NODE_TABLES
+        },
     }
-    auxiliary = {
-        "graph_nodes": graph_nodes(source, graph),
-        "index_nodes": index_nodes(source, index),
-        "node_headers": node_headers(source, nodes.files),
-        "node_definitions": stage_node_definitions(source),
-        "edge_definitions": stage_edge_definitions(source),
-        "definition_groups": stage_definition_groups(source),
-        "contribution_parents": contribution_parents(source, contribution_index),
-        "contribution_artifacts": contribution_artifacts(source, contribution_index),
+    auxiliary |= {
+        "node_headers": node_headers(source, read),
         "contribution_files": contribution_files(source, contribution_readers),
-        "classification_summary": stage_classification_summary(source, keys, graph),
     }
     return RunData(
         run_key=run.run_key,
@@ -123,12 +145,16 @@ def _stage(source: Source) -> RunData:
     )
 
 
-def _stage_nodes(nodes: NodeStager, files: list[str]) -> None:
-    """Read headers from both formats, entities from JSONL wherever the node has such a file."""
+def _node_files(source: Source, files: list[str]) -> list[NodeFile]:
+    """Headers come from both formats, entities from JSONL wherever the node has such a file."""
     current = [name for name in files if name.endswith(".jsonl")]
     covered = {PurePosixPath(name).stem for name in current}
-    for relative in current:
-        nodes.stage_jsonl(relative)
-    for relative in files:
-        if relative.endswith(".json") and PurePosixPath(relative).stem not in covered:
-            nodes.stage_legacy(relative, with_entities=not current)
+    legacy = [name for name in files if name.endswith(".json") and PurePosixPath(name).stem not in covered]
+    return [
+        NodeFile(name, (source.run.path / name).stat().st_size, with_entities=name in current or not current)
+        for name in (*current, *legacy)
+    ]
+
+
+def _together(table: Table, frames: list[pl.DataFrame]) -> pl.DataFrame:
+    return pl.concat(frames, rechunk=True) if frames else empty_frame(table)

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
+import polars as pl
 
+from contracts.rules.gather import Findings
 from contracts.rules.parsing import MISSING_HEADER
-from contracts.tables.results import GLOBAL_STATISTICS, PERCENTILE_TRENDS
+from contracts.tables.results import (
+    ANOMALIES,
+    ENTITY_RESULTS,
+    GLOBAL_STATISTICS,
+    PERCENTILE_TRENDS,
+    STATISTICAL_METHODS,
+)
 from transforms.stage.entities import HEADER_TYPE, EntityStager, method_name
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import KeyRing
@@ -24,6 +32,9 @@ from transforms.stage.structs import (
     PercentileTrends,
     json_text,
 )
+
+NODE_TABLES = (ENTITY_RESULTS, STATISTICAL_METHODS, ANOMALIES, GLOBAL_STATISTICS, PERCENTILE_TRENDS)
+"""Raw tables whose rows come from node files."""
 
 NODES_DIRECTORY = "results/nodes"
 LEGACY_ENTITIES_DIRECTORY = "results/entities"
@@ -42,14 +53,44 @@ class StagedHeader:
     percentile_trends: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class NodeFile:
+    """A node file to stage; of a legacy one the entities may stand in another file already staged."""
+
+    relative: str
+    size: int = 0
+    """Bytes."""
+    with_entities: bool = True
+
+
+@dataclass(slots=True)
+class StagedNode:
+    """What one node file holds: rows by table, its header if it has one, and what was wrong."""
+
+    frames: dict[str, pl.DataFrame]
+    header: StagedHeader | None
+    findings: Findings
+    refused: set[str]
+
+
+def stage_node(source: Source, keys: KeyRing, file: NodeFile) -> StagedNode:
+    """Stage one node file of either format; ``source`` itself is left as it is."""
+    own = replace(source, findings=Findings(), refused=set())
+    stager = NodeStager(own, keys)
+    if file.relative.endswith(".jsonl"):
+        stager.stage_jsonl(file.relative)
+    else:
+        stager.stage_legacy(file.relative, with_entities=file.with_entities)
+    return StagedNode(stager.frames(), stager.header, own.findings, own.refused)
+
+
 @dataclass(slots=True)
 class NodeStager:
-    """Stages node files of both formats; ``headers`` maps node ids to what their files say."""
+    """Stages a node file of either format; ``header`` is what it says of the node."""
 
     source: Source
     keys: KeyRing
-    headers: dict[str, StagedHeader] = field(default_factory=dict)
-    files: list[StagedHeader] = field(default_factory=list)
+    header: StagedHeader | None = None
     entities: EntityStager = field(init=False)
     global_statistics: FrameBuilder = field(init=False)
     percentile_trends: FrameBuilder = field(init=False)
@@ -97,6 +138,18 @@ class NodeStager:
             ),
             self.source.findings.append,
         )
+
+    def frames(self) -> dict[str, pl.DataFrame]:
+        """Rows by raw table."""
+        entities = self.entities
+        builders = (
+            entities.entities,
+            entities.methods,
+            entities.anomalies,
+            self.global_statistics,
+            self.percentile_trends,
+        )
+        return {table.name: builder.frame() for table, builder in zip(NODE_TABLES, builders, strict=True)}
 
     def stage_jsonl(self, relative: str) -> None:
         """Stage a node file of the current format: header line, then entity lines.
@@ -147,9 +200,7 @@ class NodeStager:
         return header
 
     def _stage_header(self, header: NodeHeader, relative: str, entity_lines: int) -> None:
-        staged = StagedHeader(header, relative, entity_lines)
-        self.headers.setdefault(header.canonical_node_id, staged)
-        self.files.append(staged)
+        self.header = staged = StagedHeader(header, relative, entity_lines)
         for position, method in enumerate(header.statistical_methods):
             statistics = method.summary.global_statistics
             for facet in statistics.facets:

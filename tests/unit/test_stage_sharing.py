@@ -1,0 +1,71 @@
+"""Node files that helper processes read give what reading them here gives, whatever becomes of a helper."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from contracts.run_data import RunData
+from transforms.run import open_run
+from transforms.sample import sample_run
+from transforms.stage import sharing, stage_run
+from transforms.stage.nodes import NodeFile
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """The sample run with a line cut short in two of its node files."""
+    run = tmp_path / "graph" / sample_run().name
+    shutil.copytree(sample_run(), run)
+    for path in sorted((run / "results/nodes").glob("*.jsonl"))[:2]:
+        lines = path.read_bytes().splitlines(keepends=True)
+        lines[2] = lines[2][: len(lines[2]) // 2] + b"\n"
+        path.write_bytes(b"".join(lines))
+    return run
+
+
+def _assert_same(left: RunData, right: RunData) -> None:
+    assert left.findings == right.findings
+    for name, frame in left.frames.items():
+        assert frame.equals(right.frames[name]), name
+    for name, frame in left.auxiliary.items():
+        assert frame.equals(right.auxiliary[name]), name
+
+
+@pytest.mark.parametrize("helpers", [1, 3])
+def test_helpers_change_nothing(broken: Path, helpers: int) -> None:
+    run = open_run(broken)
+    alone = stage_run(run, helpers=0)
+    assert len([finding for finding in alone.findings if finding.line == 3]) == 2
+    _assert_same(alone, stage_run(run, helpers=helpers))
+
+
+def test_progress_counts_what_helpers_read(broken: Path) -> None:
+    run = open_run(broken)
+    alone: list[int] = []
+    shared: list[int] = []
+    stage_run(run, alone.append, helpers=0)
+    stage_run(run, shared.append, helpers=2)
+    assert sum(alone) == sum(shared) > 0
+
+
+@pytest.mark.parametrize(
+    "program",
+    ["", "import sys; read = sys.stdin.buffer.read1; read(); print('!', end='', flush=True); read()"],
+    ids=["at-once", "over-a-file"],
+)
+def test_a_helper_that_ends_leaves_its_file_to_the_others(
+    broken: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    run = open_run(broken)
+    alone = stage_run(run, helpers=0)
+    monkeypatch.setattr(sharing, "_HELPER", (sys.executable, "-c", program))
+    _assert_same(alone, stage_run(run, helpers=1))
+
+
+def test_small_runs_are_read_alone() -> None:
+    assert sharing.helpers_for([NodeFile("a.jsonl", 1000), NodeFile("b.jsonl", 1000)]) == 0
+    assert sharing.helpers_for([NodeFile("a.jsonl", sharing.WORTH_HELP_BYTES)]) == 0
