@@ -2,6 +2,7 @@
 
 An ETag names versions of data, not bytes: it is known before a handler runs. The versions are
 read before the handler reads, so that an answer may be newer than its ETag says, never older.
+Answers that no version stands for have an ETag of their bytes, which spares sending them again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.auth.actor import Actor
 from backend.caching.memory import ResponseMemory, Stored
-from backend.caching.policy import policy
+from backend.caching.policy import is_stream, policy
 from backend.caching.versions import DataVersions
 from backend.problems import failure
 
@@ -49,10 +50,10 @@ class Caching:
                 versions.doubt()
             return
         rule = policy(scope["path"]) if scope["method"] == "GET" else None
-        if rule is None:
-            await self._app(scope, receive, send)
-            return
         headers = Headers(scope=scope)
+        if rule is None:
+            await self._app(scope, receive, _tagged(scope, headers, send))
+            return
         # Somebody who reloads wants to be sure (RFC 9111, section 5.2.1.4).
         if "no-cache" in headers.get("cache-control", ""):
             versions.doubt()
@@ -102,6 +103,38 @@ class Caching:
             await send(message)
 
         await self._app(scope, receive, send_kept)
+
+
+def _tagged(scope: Scope, headers: Headers, send: Send) -> Send:
+    """``send`` for an answer to GET that is known whole: an ETag of its bytes, and 304 for one held already.
+
+    Streams and answers with an ETag of their own pass as they are.
+    """
+    if scope["method"] != "GET" or is_stream(scope["path"]):
+        return send
+    held: Message | None = None
+
+    async def send_tagged(message: Message) -> None:
+        nonlocal held
+        if message["type"] == "http.response.start":
+            if message["status"] == 200 and "etag" not in Headers(raw=message["headers"]):
+                held = message
+            else:
+                await send(message)
+            return
+        if held is not None:
+            start, held = held, None
+            body = message.get("body", b"")
+            if not message.get("more_body", False):
+                etag = f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+                if _matches(headers.get("if-none-match"), etag):
+                    await _send(send, 304, _validators(etag), b"")
+                    return
+                MutableHeaders(scope=start).update(dict(_text(_validators(etag))))
+            await send(start)
+        await send(message)
+
+    return send_tagged
 
 
 def _validators(etag: str) -> list[tuple[bytes, bytes]]:

@@ -35,13 +35,18 @@ _BY_PREFIX = {
     "/api/metrics": Policy(("runs", "metadata")),
     "/api/ontology": Policy(("runs", "signals")),
 }
+_STREAMS = ("/api/feed/stream", "/api/signals/export")
 _NEVER = (
-    "/api/feed/stream",
-    "/api/signals/export",
+    *_STREAMS,
     # The run that INSIGHT_GRAPH_RUN names need not be published; taxonomy files change unannounced.
     "/api/metadata/bundle",
     "/api/metadata/run-manifest",
 )
+
+
+def is_stream(path: str) -> bool:
+    """Whether answers of a path come in pieces, over whatever time."""
+    return path.startswith(_STREAMS)
 
 
 def policy(path: str) -> Policy | None:

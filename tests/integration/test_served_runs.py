@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,18 @@ def test_what_the_second_run_changed(fresh_database_url: str, tmp_path: Path) ->
     assert set(worse["changed"]) == {"simplified_severity", "simplified_signal_type"}
     assert (body["improved"], body["changed"]) == ([], [])
     assert body["counts"]["unchanged"] == len(set(first) & set(second)) - 1
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+def test_an_answer_that_a_client_holds_is_not_sent_again(client: httpx.Client, encoding: str) -> None:
+    headers = {"Accept-Encoding": encoding}
+    for path in ("/api/runs/graphs", f"/api/runs{path_of(folders()[0])}/graph", "/api/modeling/summary"):
+        first = client.get(path, headers=headers)
+        assert first.status_code == 200
+        tag = first.headers["etag"]
+        # What is compressed must not differ by the second it was made in.
+        time.sleep(1.1)
+        again = client.get(path, headers={**headers, "If-None-Match": tag})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        assert again.headers["cache-control"] == first.headers["cache-control"] == "private, no-cache"
+        assert client.get(path, headers={**headers, "If-None-Match": '"other"'}).content == first.content
