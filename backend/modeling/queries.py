@@ -129,13 +129,13 @@ def drivers(run_id: str | None, estimator: str | None, top_n: int) -> Rows:
 
 def _filtered(rows: Rows, run_id: str | None, estimator: str | None) -> Rows:
     rows = rows.join(Run, Run.run_key == _EXPERIMENTS.c.run_key).where(_chosen(run_id))
-    if estimator is not None:
+    if estimator:
         rows = rows.where(_EXPERIMENTS.c.estimator == estimator)
     return rows.order_by(*_best_first(_EXPERIMENTS))
 
 
 def _chosen(run_id: str | None) -> Any:
-    if run_id is None:
+    if not run_id:
         return Run.state == RunState.PUBLISHED
     return (Run.run_id == run_id) & Run.state.in_(WHOLE_MARTS)
 

@@ -175,6 +175,9 @@ async def test_the_summary_is_of_one_run(client: httpx.AsyncClient, data: asyncp
     assert _keys(body["experiments"]) == [("ridge", 0.1)]
     assert _keys((await _get(client, "summary", run_id=OLD))["experiments"]) == [("ridge", 0.99)]
     assert (await _get(client, "experiments"))["count"] == 2
+    # A filter left empty is no filter.
+    assert await _get(client, "summary", run_id="") == body
+    assert (await _get(client, "experiments", run_id="", estimator=""))["count"] == 2
 
 
 @pytest.mark.parametrize(
