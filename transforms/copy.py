@@ -1,11 +1,13 @@
-"""Frames to raw tables by binary COPY, straight from Arrow memory."""
+"""Rows to tables by binary COPY, straight from Arrow memory; the raw tables they go to."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from functools import partial
 
 import asyncpg
 import polars as pl
+import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 
 from contracts.columns import Table
@@ -101,30 +103,34 @@ async def copy_run(
     for table in RAW_TABLES:
         frame = data.frames[table.name]
         if not frame.is_empty():
-            await _copy(connection, table, frame, on_rows)
+            batches = _batches(frame.select(table.column_names), partial(on_rows, table.name))
+            await copy_batches(connection, SCHEMA, table.name, batches)
     return data.row_counts
 
 
-async def _copy(
-    connection: asyncpg.Connection, table: Table, frame: pl.DataFrame, on_rows: Callable[[str, int], None]
+async def copy_batches(
+    connection: asyncpg.Connection, schema: str, table: str, batches: Iterable[pa.RecordBatch]
 ) -> None:
+    """COPY ``batches``, of one schema, into a table whose columns have their names and types."""
+    remaining = iter(batches)
+    first = next(remaining, None)
+    if first is None:
+        return
+    encoder = ArrowToPostgresBinaryEncoder(first.schema)
+
     async def chunks() -> AsyncIterator[bytes]:
-        encoder: ArrowToPostgresBinaryEncoder | None = None
-        for chunk in frame.iter_slices(CHUNK_ROWS):
-            arrow = chunk.to_arrow()
-            if encoder is None:
-                encoder = ArrowToPostgresBinaryEncoder(arrow.schema)
-                yield encoder.write_header()
-            for batch in arrow.to_batches():
-                yield encoder.write_batch(batch)
-            on_rows(table.name, chunk.height)
-        if encoder is not None:
-            yield encoder.finish()
+        yield encoder.write_header()
+        yield encoder.write_batch(first)
+        for batch in remaining:
+            yield encoder.write_batch(batch)
+        yield encoder.finish()
 
     await connection.copy_to_table(
-        table.name,
-        schema_name=SCHEMA,
-        columns=list(table.column_names),
-        source=chunks(),
-        format="binary",
+        table, schema_name=schema, columns=first.schema.names, source=chunks(), format="binary"
     )
+
+
+def _batches(frame: pl.DataFrame, on_rows: Callable[[int], None]) -> Iterator[pa.RecordBatch]:
+    for chunk in frame.iter_slices(CHUNK_ROWS):
+        yield from chunk.to_arrow().to_batches()
+        on_rows(chunk.height)

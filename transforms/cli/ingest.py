@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from transforms.cli.options import Engine, EngineOption, Format, OutputFormat, RunDirectory, RunName
+from transforms.cli.options import (
+    Engine,
+    EngineOption,
+    Format,
+    IngestEngine,
+    IngestEngineOption,
+    OutputFormat,
+    RunDirectory,
+    RunName,
+)
 
 if TYPE_CHECKING:
     from backend.services.signal_hydrator import HydrationResult
@@ -56,14 +65,14 @@ def ingest(
     force: Force = False,
     skip_preflight: SkipPreflight = False,
     no_publish: Annotated[bool, typer.Option("--no-publish", help="Stop after the build.")] = False,
-    engine: Engine = EngineOption.NATIVE,
+    engine: IngestEngine = IngestEngineOption.DUCKDB,
     no_wait: NoWait = False,
     output: OutputFormat = Format.TEXT,
 ) -> None:
     """Bring a run from its directory to served signals: preflight, load, build, publish."""
     import asyncio
 
-    from transforms.cli.output import print_json, print_text, progress_bars
+    from transforms.cli.output import note, print_json, print_text, progress_bars
     from transforms.database import database
     from transforms.lifecycle.ingest import ingest as ingest_run
     from transforms.lifecycle.verdict import ContractsBroken
@@ -93,6 +102,8 @@ def ingest(
             else:
                 print_text(as_text(error.report))
             raise
+    for remark in result.notes:
+        note(remark)
     if output is Format.JSON:
         print_json(ingest_document(result))
     else:

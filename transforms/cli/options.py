@@ -23,9 +23,21 @@ class EngineOption(StrEnum):
     DBT = "dbt"
 
 
+class IngestEngineOption(StrEnum):
+    """Which engine builds the marts of a run whose files are at hand."""
+
+    DUCKDB = "duckdb"
+    NATIVE = "native"
+    DBT = "dbt"
+
+
 RunDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="A run directory: <graph>/<run_id>.")]
 RunName = Annotated[str, typer.Argument(metavar="ID", help="A run, as <graph>/<run_id> or <run_id>.")]
 OutputFormat = Annotated[
     Format, typer.Option("--format", "-f", help="text for people, json for programs (one document).")
+]
+IngestEngine = Annotated[
+    IngestEngineOption,
+    typer.Option("--engine", help="What runs the models; duckdb computes rows beside the database."),
 ]
 Engine = Annotated[EngineOption, typer.Option("--engine", help="What runs the models.")]

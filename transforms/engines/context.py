@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from transforms.compiled.manifest import Manifest
 from transforms.engines.relations import Relations
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ComputedRows = Mapping[str, "pa.Table"]
+"""Rows by id of the model; columns are the model's less LOADED_AT, which PostgreSQL alone knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +25,8 @@ class BuildContext:
     project: Path
     relations: Relations
     full_refresh: bool
+    computed: ComputedRows = field(default_factory=dict)
+    """Rows that need not be selected, but are copied in."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import asyncpg
 from contracts.ddl import quote_identifier
 from transforms.compiled.manifest import Index, Node
 from transforms.engines.context import BuildContext, Outcome
+from transforms.engines.copying import copy_computed
 from transforms.engines.errors import ColumnsChanged, StatementFailed
 from transforms.engines.relations import (
     TABLE,
@@ -123,10 +124,13 @@ async def _build_incremental(
         await _run_hooks(connection, node.pre_hooks)
         if instead_of is not None:
             await drop(connection, node.schema, node.alias, instead_of)
+        computed = context.computed.get(node.unique_id)
         if relation is None:
-            rows = await _create_table(connection, node, node.alias)
+            rows = await _create_table(connection, node, node.alias, empty=computed is not None)
         else:
-            rows = await _replace_rows(connection, node, context)
+            rows = await _replace_rows(connection, node, context, select=computed is None)
+        if computed is not None:
+            rows = await copy_computed(connection, node, computed)
         if not known:
             await _create_indexes(connection, node)
         await _run_hooks(connection, node.post_hooks)
@@ -136,7 +140,10 @@ async def _build_incremental(
     return rows
 
 
-async def _replace_rows(connection: asyncpg.Connection, node: Node, context: BuildContext) -> int:
+async def _replace_rows(
+    connection: asyncpg.Connection, node: Node, context: BuildContext, *, select: bool
+) -> int:
+    """Delete the rows of the runs in scope, and ``select`` them anew."""
     target = qualified(node.schema, node.alias)
     try:
         statement = await connection.prepare(node.compiled_sql)
@@ -157,14 +164,17 @@ async def _replace_rows(connection: asyncpg.Connection, node: Node, context: Bui
         f"delete from {target} where {key} in "  # noqa: S608 - quoted identifiers only
         f"(select s.{key} from {qualified(scope.schema, scope.alias)} as s)"
     )
+    if not select:
+        return 0
     columns = ", ".join(quote_identifier(name) for name in wanted)
     tag = await _execute(connection, f"insert into {target} ({columns})\n", node, "")
     return _rows(tag)
 
 
-async def _create_table(connection: asyncpg.Connection, node: Node, name: str) -> int:
-    tag = await _execute(connection, f"create table {qualified(node.schema, name)} as (\n", node, "\n)")
-    return _rows(tag)
+async def _create_table(connection: asyncpg.Connection, node: Node, name: str, *, empty: bool = False) -> int:
+    after = "\n) with no data" if empty else "\n)"
+    tag = await _execute(connection, f"create table {qualified(node.schema, name)} as (\n", node, after)
+    return 0 if empty else _rows(tag)
 
 
 async def _execute(connection: asyncpg.Connection, before: str, node: Node, after: str) -> str:

@@ -19,7 +19,7 @@ from transforms.compiled.selection import select as select_nodes
 from transforms.compiled.sources import verify_sources
 from transforms.database import connection
 from transforms.engines.base import BuildResult, NodeResult, Progress, ProgressCallback, Status, waiting
-from transforms.engines.context import BuildContext
+from transforms.engines.context import BuildContext, ComputedRows
 from transforms.engines.data_tests import run_test
 from transforms.engines.errors import NodeFailed, StatementFailed, postgres_message
 from transforms.engines.materialize import MATERIALIZATIONS
@@ -46,7 +46,8 @@ class PostgresEngine:
 
     ``project`` is the dbt project the manifest was compiled from: its sources are compared with the
     manifest before anything is built, and its seeds are read. With ``within`` the build runs on
-    that one connection, in the transaction the caller has open there.
+    that one connection, in the transaction the caller has open there. Rows that are ``computed``
+    already, of the one run the build is of, are copied in instead of selected.
     """
 
     name = "native"
@@ -58,11 +59,13 @@ class PostgresEngine:
         project: Path = PROJECT,
         connections: int = DEFAULT_CONNECTIONS,
         within: asyncpg.Connection | None = None,
+        computed: ComputedRows | None = None,
     ) -> None:
         self._database_url = database_url
         self._project = project
         self._connections = connections
         self._within = within
+        self._computed = computed or {}
 
     async def build(
         self,
@@ -94,6 +97,7 @@ class PostgresEngine:
                 project=self._project,
                 relations=await _prepare_schemas(connections[0], nodes),
                 full_refresh=full_refresh,
+                computed=self._computed,
             )
             build = _Build(context, dag, chosen, on_progress)
             await build.run(connections)

@@ -10,6 +10,7 @@ import asyncpg
 from backend.enums import WHOLE_MARTS, RunState
 from transforms.database import connection as connect_to
 from transforms.engines.base import BuildResult
+from transforms.engines.context import ComputedRows
 from transforms.engines.dbt import DbtEngine
 from transforms.engines.postgres import PostgresEngine
 from transforms.engines.turn import build_turn
@@ -22,11 +23,6 @@ from transforms.lifecycle.published import PublishedRunProtected
 from transforms.progress import Progress
 
 EngineName = Literal["native", "dbt"]
-
-_ENGINES: dict[EngineName, type[PostgresEngine] | type[DbtEngine]] = {
-    "native": PostgresEngine,
-    "dbt": DbtEngine,
-}
 
 
 class RunNotLoaded(CompassError):
@@ -46,8 +42,11 @@ async def build(
     *,
     engine: EngineName = "native",
     progress: Progress,
+    computed: ComputedRows | None = None,
 ) -> BuildResult:
     """Build the marts of ``run_keys``; raises BuildFailed when a model or test fails.
+
+    ``computed`` are rows of a single run that the native engine need not select.
 
     The runs count as building while the engine works, which is what models select by; they end
     as built, or as failed. None of them may be published.
@@ -58,7 +57,12 @@ async def build(
         await registry.fail_interrupted_builds(connection)
         await _set_states(connection, run_keys, RunState.BUILDING)
         try:
-            result = await run_models(_ENGINES[engine](database_url), turn, progress)
+            built_by = (
+                PostgresEngine(database_url, computed=computed)
+                if engine == "native"
+                else DbtEngine(database_url)
+            )
+            result = await run_models(built_by, turn, progress)
             await store_project_documents(connection)
         except BaseException as error:
             if not connection.is_closed():

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import asyncpg
 
@@ -19,8 +19,10 @@ from transforms.checksum import run_checksum
 from transforms.copy import create_raw_tables
 from transforms.database import connection as connect_to
 from transforms.engines.base import BuildResult
+from transforms.engines.context import ComputedRows
 from transforms.lifecycle import registry
 from transforms.lifecycle.build import EngineName, build, require_native
+from transforms.lifecycle.computing import Computing
 from transforms.lifecycle.load import load, replace_rows
 from transforms.lifecycle.lock import OnBusy, run_lock, wait
 from transforms.lifecycle.published import HELD, PublishedRunProtected
@@ -32,6 +34,9 @@ from transforms.run import Run
 if TYPE_CHECKING:
     from backend.services.signal_hydrator import HydrationResult
 
+
+IngestEngine = Literal["duckdb", EngineName]
+"""``duckdb`` is the native engine with rows that DuckDB computes beside the database."""
 
 _PUBLISHING = "transforms.lifecycle.publish"
 """Brings SQLAlchemy, half a second of imports: they are done while PostgreSQL builds."""
@@ -49,6 +54,8 @@ class IngestResult:
     hydration: HydrationResult | None = None
     durations: dict[str, float] = field(default_factory=dict)
     """Seconds of each step."""
+    notes: list[str] = field(default_factory=list)
+    """What went otherwise than planned, and did no harm."""
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
@@ -66,7 +73,7 @@ async def ingest(
     force: bool = False,
     skip_preflight: bool = False,
     publish_after: bool = True,
-    engine: EngineName = "native",
+    engine: IngestEngine = "duckdb",
     on_busy: OnBusy = wait,
 ) -> IngestResult:
     """Bring ``run`` from its directory to served signals.
@@ -77,6 +84,8 @@ async def ingest(
     PublishedRunProtected, DatabaseUnavailable.
     """
     result = IngestResult(run.run_key)
+    builder: EngineName = "native" if engine == "duckdb" else engine
+    computing: Computing | None = None
     async with connect_to(database_url) as connection, run_lock(connection, run.run_key, on_busy):
         await registry.fail_interrupted(connection)
         with progress.step("Comparing"), result.timed("checksum"):
@@ -88,10 +97,12 @@ async def ingest(
             result.unchanged = known.state is RunState.PUBLISHED
             to_build, to_publish = known.state not in WHOLE_MARTS, publish_after and not result.unchanged
         else:
-            _require_replaceable(known, engine, publish_after=publish_after)
+            _require_replaceable(known, builder, publish_after=publish_after)
             staged, verdict = await _staged(run, result, progress, skip_preflight=skip_preflight)
+            if engine == "duckdb":
+                computing = Computing(staged.data)
             await create_raw_tables(connection)
-            if known is not None and known.state in WHOLE_MARTS and engine == "native":
+            if known is not None and known.state in WHOLE_MARTS and builder == "native":
                 from transforms.lifecycle.rebuild import rebuild
 
                 result.report = await verdict.report()
@@ -103,6 +114,7 @@ async def ingest(
                     progress=progress,
                     publish=publish_after,
                     load=load_rows,
+                    computed=await _computed(computing, result),
                     timed=result.timed,
                 )
                 to_build = to_publish = False
@@ -117,7 +129,12 @@ async def ingest(
             imports = asyncio.create_task(asyncio.to_thread(import_module, _PUBLISHING))
             with result.timed("build"):
                 result.build = await build(
-                    connection, database_url, [run.run_key], engine=engine, progress=progress
+                    connection,
+                    database_url,
+                    [run.run_key],
+                    engine=builder,
+                    progress=progress,
+                    computed=await _computed(computing, result),
                 )
             await imports
         if to_publish:
@@ -160,11 +177,11 @@ async def load_only(
 
 
 def _require_replaceable(
-    known: registry.RunRecord | None, engine: EngineName, *, publish_after: bool
+    known: registry.RunRecord | None, builder: EngineName, *, publish_after: bool
 ) -> None:
     if known is None:
         return
-    require_native(known, engine)
+    require_native(known, builder)
     if known.state is RunState.PUBLISHED and not publish_after:
         raise PublishedRunProtected(
             known.run_key,
@@ -183,6 +200,16 @@ async def _staged(
         if not staged.fits:
             await verdict.report()
     return staged, verdict
+
+
+async def _computed(computing: Computing | None, result: IngestResult) -> ComputedRows:
+    """What was computed beside the database; nothing where PostgreSQL is to do it."""
+    if computing is None:
+        return {}
+    rows, note = await computing.rows()
+    if note is not None:
+        result.notes.append(note)
+    return rows
 
 
 async def _load_rows(

@@ -17,6 +17,7 @@ from backend.db.locks import HYDRATION
 from backend.enums import RunState
 from backend.services.signal_hydrator import HydrationResult
 from transforms.engines.base import BuildResult
+from transforms.engines.context import ComputedRows
 from transforms.engines.postgres import PostgresEngine
 from transforms.engines.turn import build_turn
 from transforms.lifecycle import registry
@@ -44,9 +45,12 @@ async def rebuild(
     progress: Progress,
     publish: bool,
     load: Load | None = None,
+    computed: ComputedRows | None = None,
     timed: Timed = untimed,
 ) -> tuple[BuildResult, HydrationResult | None]:
     """Load ``run`` (where ``load`` says how), build it with the native engine, and publish it.
+
+    ``computed`` are rows that the engine need not select.
 
     Without ``publish`` it keeps its state. The caller holds the run's lock; on ``connection`` the
     registry notes a failure. Raises BuildFailed and what ``load`` raises.
@@ -56,8 +60,9 @@ async def rebuild(
             if load is not None:
                 await load(inner)
             await registry.set_state(inner, run.run_key, RunState.BUILDING)
+            engine = PostgresEngine(database_url, within=inner, computed=computed)
             with timed("build"):
-                result = await run_models(PostgresEngine(database_url, within=inner), turn, progress)
+                result = await run_models(engine, turn, progress)
                 await store_project_documents(inner)
             await registry.set_state(inner, run.run_key, RunState.BUILT)
             if not publish:
