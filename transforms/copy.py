@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import asyncpg
 import polars as pl
-import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 
 from contracts.columns import Table
@@ -15,6 +15,9 @@ from contracts.ddl import LOADED_AT, added_column_ddl, postgres_ddl, quote_ident
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
 from transforms.locks import RAW_TABLE_DDL
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SCHEMA = "public"
 CHUNK_ROWS = 16_384
