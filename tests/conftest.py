@@ -44,6 +44,10 @@ def server_url() -> Iterator[str]:
         tempfile.TemporaryDirectory(prefix="compass-pg-") as folder,
         EmbeddedPostgres(Path(folder)) as server,
     ):
+        # Nothing here has to outlive the machine; a killed server keeps what the system was given.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            _execute(server.url, f"alter system set {setting} = off")
+        _execute(server.url, "select pg_reload_conf()")
         yield server.url
 
 

@@ -66,8 +66,16 @@ def settings(migrated_url: str) -> Settings:
     return Settings(_env_file=None, DATABASE_URL=migrated_url)
 
 
+@pytest.fixture(scope="module")
+def app(migrated_url: str) -> FastAPI:
+    """The API on the database, without a memory of answers: making one takes longer than most tests."""
+    return create_app(Settings(_env_file=None, DATABASE_URL=migrated_url, RESPONSE_CACHE_BYTES=0))
+
+
 @pytest.fixture
-async def client(settings: Settings, connection: asyncpg.Connection) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: FastAPI, connection: asyncpg.Connection) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the API on the emptied database."""
-    async with running(create_app(settings)) as opened:
+    # Limits count in middleware, which is made anew at the next start.
+    app.middleware_stack = None
+    async with running(app) as opened:
         yield opened
