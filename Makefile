@@ -6,6 +6,8 @@ RUN ?=
 # Tests that run at the same time; each worker has a PostgreSQL of its own.
 WORKERS ?= 2
 UV ?= uv
+# `make audit SETS="serve demo"` asks about some sets only; by default about all.
+SETS ?=
 # `make lock UV_FLAGS=--upgrade` takes newer versions; without it only what must change does.
 UV_FLAGS ?=
 
@@ -22,7 +24,7 @@ DEMO_NEEDS := $(if $(wildcard $(DEV_INSTALLED)),$(DEV_INSTALLED),$(DEMO_INSTALLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test soak lint bench lock clean
+.PHONY: help setup demo test soak lint pages bench docs audit sbom lock clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -42,19 +44,32 @@ test: $(DEV_INSTALLED) ## Run the tests
 soak: $(DEV_INSTALLED) ## Disturb ingests, writers and the API for longer than the tests do
 	@COMPASS_CONCURRENCY_SECONDS=20 COMPASS_PLAN_ROWS=200000 COMPASS_CONFORMANCE_EXAMPLES=20 \
 		$(BIN)/python -m pytest -m 'not benchmark' --timeout=1800 tests/faults tests/integration/test_dbt_project.py \
+		tests/integration/test_contributing.py \
 		tests/api/test_signal_plans.py tests/api/test_conformance.py
 
-lint: $(DEV_INSTALLED) ## Check format, style, types, import directions and the compiled manifest
+lint: $(DEV_INSTALLED) ## Check format, style, types, import directions, compiled manifest and generated pages
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/compass manifest --check
-	@$(BIN)/python -m transforms.reports.catalogue --check
-	@$(BIN)/python -m transforms.reports.api_reference --check
+	@$(BIN)/python -m transforms.reports --check
+
+pages: $(DEV_INSTALLED) ## Write the pages of docs/ that are made from code
+	@$(BIN)/python -m transforms.reports
 
 bench: $(DEV_INSTALLED) ## Measure speed and memory of loading, building and serving
 	@$(BIN)/python -m pytest tests/benchmarks -m benchmark --capture=no --timeout=1800
+
+docs: $(DEV_INSTALLED) ## Build the documentation as a site in build/site
+	@$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml
+	@echo "Wrote build/site/index.html"
+
+audit: $(DEV_INSTALLED) ## Ask for known vulnerabilities of the locked packages
+	@$(BIN)/python -m transforms.reports.audit $(SETS)
+
+sbom: $(DEV_INSTALLED) ## Write what the service is made of to build/sbom.json (CycloneDX)
+	@$(BIN)/python -m transforms.reports.sbom
 
 lock: ## Pin every dependency again, with hashes (needs uv)
 	@command -v $(UV) > /dev/null || { echo "make lock needs uv: pip install uv, or UV=path" >&2; exit 2; }
@@ -67,10 +82,12 @@ clean: ## Remove .venv, caches and build results
 	@rm -rf dbt/target dbt/logs dbt/dbt_packages logs
 	@find . -type d -name __pycache__ -prune -exec rm -rf {} +
 
-# One set for every platform. Sets take the versions of `dev`, so all three agree.
+# One set for every platform. Sets take the versions of `dev`, so all three agree. pip is what installs
+# them: it does not replace itself halfway.
 define pin
 echo "Locking requirements/$(1).txt" && $(UV) pip compile pyproject.toml --quiet --universal \
-	--python-version 3.11 --generate-hashes --no-strip-extras --no-header $(UV_FLAGS) $(2) --output-file requirements/$(1).txt
+	--python-version 3.11 --generate-hashes --no-strip-extras --no-header \
+	--no-emit-package pip $(UV_FLAGS) $(2) --output-file requirements/$(1).txt
 endef
 
 $(CREATED):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -38,7 +37,9 @@ _SETTINGS = {
 
 def compass_home() -> Path:
     """Folder of the embedded database and other local state: COMPASS_HOME, or a per-user one."""
-    configured = os.environ.get("COMPASS_HOME")
+    from transforms.settings import command_settings
+
+    configured = command_settings().COMPASS_HOME
     if configured:
         return Path(configured).expanduser().resolve()
     import platformdirs

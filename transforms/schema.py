@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from backend.db.migrate import SchemaStatus
 
 UPGRADE_HINT = "run `compass db upgrade`"
+NEWER_HINT = "a newer version of the program made it: run that one"
 
 
 async def schema_status(database_url: str) -> SchemaStatus:
@@ -44,7 +45,7 @@ async def require_schema(database_url: str) -> None:
     if not status.up_to_date:
         raise DatabaseUnavailable(
             f"the database schema is at {status.current or 'no revision'}, this version needs {status.head}",
-            UPGRADE_HINT,
+            UPGRADE_HINT if status.known else NEWER_HINT,
         )
 
 

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = {"help", "setup", "demo", "test", "lint", "bench", "lock", "soak", "clean"}
+TARGETS = {"help", "setup", "demo", "test", "lint", "bench", "lock", "soak", "clean"} | {
+    "docs",
+    "audit",
+    "sbom",
+    "pages",
+}
 
 
 def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 
+from transforms.settings import command_settings
+
 
 def operator() -> str:
     """COMPASS_USER, or the user of the operating system; a number where that has no name."""
-    configured = os.environ.get("COMPASS_USER", "").strip()
+    configured = command_settings().COMPASS_USER.strip()
     if configured:
         return configured
     try:

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from transforms.reports.pages import DOCS, cell, write_or_check
+
 Json = dict[str, Any]
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "api-reference.md"
+PAGE = DOCS / "api-reference.md"
 
 _INTRODUCTION = """# API reference
 
@@ -60,7 +62,7 @@ def _parameters(operation: Json) -> Iterator[str]:
             parameter["in"],
             type_name(schema),
             "required" if parameter.get("required") else "" if default in (None, []) else f"`{default}`",
-            _cell(parameter.get("description") or schema.get("description") or ""),
+            cell(parameter.get("description") or schema.get("description") or ""),
         ]
         yield f"| {' | '.join(cells)} |"
     yield ""
@@ -81,7 +83,7 @@ def _responses(operation: Json) -> Iterator[str]:
         shown = ", ".join(
             type_name(content.get("schema", {})) for content in response.get("content", {}).values()
         )
-        description = _cell(response.get("description", ""))
+        description = cell(response.get("description", ""))
         why = f": {description}" if status != "200" and description else ""
         yield f"- **{status}** {shown}{why}".rstrip()
 
@@ -99,7 +101,7 @@ def _schema(schema: Json) -> Iterator[str]:
         yield "|---|---|---|"
         for name, field in properties.items():
             mark = "" if name in required else " (optional)"
-            yield f"| `{name}` | {type_name(field)}{mark} | {_cell(field.get('description', ''))} |"
+            yield f"| `{name}` | {type_name(field)}{mark} | {cell(field.get('description', ''))} |"
 
 
 def type_name(schema: Json) -> str:
@@ -135,26 +137,13 @@ _LIMITS = {
 }
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
-
-
 def main(arguments: list[str], page: Path = PAGE) -> int:
     """Write ``page``, or with ``--check`` say whether it is current (exit code 1 when not)."""
     from backend.config import Settings
     from backend.main import create_app
 
     text = render(create_app(Settings(_env_file=None)).openapi())
-    if "--check" not in arguments:
-        page.write_text(text, encoding="utf-8")
-        return 0
-    if page.is_file() and page.read_text(encoding="utf-8") == text:
-        return 0
-    sys.stderr.write(
-        f"error: docs/{page.name} is not what the service says\n"
-        "hint: run python -m transforms.reports.api_reference\n"
-    )
-    return 1
+    return write_or_check(page, text, arguments, made_by="api_reference", source="the service says")
 
 
 if __name__ == "__main__":
