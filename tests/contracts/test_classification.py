@@ -8,71 +8,40 @@ import pytest
 
 from contracts.findings import Severity
 from contracts.rules import classification
-from contracts.rules.classification.coverage import ORDER, check_order
 from contracts.run_data import RunData
-from tests.contracts.classification_corruptions import (
-    CORRUPTIONS,
-    INDEX,
-    LINE,
-    UNREMARKABLE,
-    line,
-    summary,
+from tests.support.run_copies import Case, RunCopy
+from transforms.synth.corruptions.artifacts import (
+    CLASSIFICATION_INDEX,
+    CLASSIFICATION_MANIFEST,
+    CLASSIFICATIONS,
+    FACILITY_AGGREGATE,
+    SUMMARY,
 )
-from tests.support.run_copies import CLASSIFICATIONS, FACILITY_AGGREGATE, SUMMARY, Case, Json, RunCopy
+from transforms.synth.corruptions.classification_edits import summarise
+from transforms.synth.corruptions.edit import Edit, Json, edit_line
+from transforms.synth.corruptions.registry import CORRUPTIONS
 
-MANIFEST = "analysis/classification/manifest.json"
-
-_INPUTS, _INDICATORS = "/inputs", "/derived_indicators"
-
-_PLACES: dict[str, tuple[str, int | None, str | None]] = {
-    "QC701": (CLASSIFICATIONS, LINE, "/entity_key"),
-    "QC702": (SUMMARY, LINE + 1, "/severity"),
-    "QC703": (INDEX, None, "/total_entities"),
-    "QC704": (INDEX, None, "/severity_stats/mean"),
-    "QC710": (CLASSIFICATIONS, LINE, f"{_INPUTS}/aggregate_zscore"),
-    "QC711": (CLASSIFICATIONS, LINE, f"{_INPUTS}/slope_percentile"),
-    "QC712": (CLASSIFICATIONS, LINE, f"{_INPUTS}/zscore_std"),
-    "QC713": (CLASSIFICATIONS, LINE, "/period_count"),
-    "QC714": (CLASSIFICATIONS, LINE, "/suppressed"),
-    "QC715": (CLASSIFICATIONS, LINE, f"{_INPUTS}/max_abs_deviation"),
-    "QC716": (CLASSIFICATIONS, 19, f"{_INPUTS}/acceleration"),
-    "QC720": (CLASSIFICATIONS, LINE, f"{_INDICATORS}/position"),
-    "QC721": (CLASSIFICATIONS, LINE, f"{_INDICATORS}/trend"),
-    "QC722": (CLASSIFICATIONS, LINE, f"{_INDICATORS}/momentum"),
-    "QC723": (CLASSIFICATIONS, LINE, f"{_INDICATORS}/consistency"),
-    "QC724": (CLASSIFICATIONS, UNREMARKABLE, f"{_INDICATORS}/has_spike"),
-    "QC730": (CLASSIFICATIONS, LINE, "/signal_type"),
-    "QC731": (CLASSIFICATIONS, LINE, "/signal_type"),
-    "QC732": (CLASSIFICATIONS, LINE, "/severity"),
-    "QC733": (CLASSIFICATIONS, LINE, "/severity_range/0"),
-    "QC734": (CLASSIFICATIONS, LINE, "/severity_calculation"),
-    "QC735": (CLASSIFICATIONS, LINE, "/severity"),
-    "QC740": (CLASSIFICATIONS, None, None),
-    "QC741": (CLASSIFICATIONS, LINE, "/magnitude_tier"),
-}
-_INEVITABLE = {
-    # Without timelines nothing tells which number is wrong; with them QC710-QC712 do.
-    "QC715": frozenset({"QC102"}),
-    "QC740": frozenset({"QC730"}),
-}
-
-CASES = tuple(
-    Case(code, "corruption", CORRUPTIONS[code], *place, also=_INEVITABLE.get(code, frozenset()))
-    for code, place in _PLACES.items()
-)
+LINE = 2
+"""A typical entity of the valid run."""
+SUPPRESSED = 19
 
 
-def dropped(file: str, number: int) -> Callable[[RunCopy], None]:
+def line(change: Callable[[Json], object], number: int = LINE) -> Edit:
+    """Change the object on a line in place."""
+    return edit_line(CLASSIFICATIONS, number, change)
+
+
+def dropped(file: str, number: int) -> Edit:
     """Without a line."""
     return lambda run: run.edit_lines(file, lambda lines: [*lines[: number - 1], *lines[number:]])
 
 
-def repeated(file: str, number: int) -> Callable[[RunCopy], None]:
+def repeated(file: str, number: int) -> Edit:
     """With a line twice."""
     return lambda run: run.edit_lines(file, lambda lines: [*lines, lines[number - 1]])
 
 
-FURTHER = (
+CASES = (
     Case("QC701", "line missing", dropped(CLASSIFICATIONS, LINE), FACILITY_AGGREGATE, LINE + 1, "/entity"),
     Case(
         "QC701",
@@ -103,7 +72,7 @@ FURTHER = (
     Case(
         "QC702",
         "number",
-        lambda run: summary(run, LINE, zscore_std=0.5),
+        lambda run: summarise(run, LINE, zscore_std=0.5),
         SUMMARY,
         LINE + 1,
         "/zscore_std",
@@ -113,17 +82,18 @@ FURTHER = (
         "QC703",
         "manifest",
         lambda run: run.edit(
-            MANIFEST, lambda document: document["signal_type_distribution"].pop("baseline") and None
+            CLASSIFICATION_MANIFEST,
+            lambda document: document["signal_type_distribution"].update(baseline=0),
         ),
-        MANIFEST,
+        CLASSIFICATION_MANIFEST,
         None,
         "/signal_type_distribution/baseline",
     ),
     Case(
         "QC704",
         "least",
-        lambda run: run.edit(INDEX, lambda document: document["severity_stats"].update(min=0)),
-        INDEX,
+        lambda run: run.edit(CLASSIFICATION_INDEX, lambda document: document["severity_stats"].update(min=0)),
+        CLASSIFICATION_INDEX,
         None,
         "/severity_stats/min",
     ),
@@ -146,9 +116,9 @@ FURTHER = (
     Case(
         "QC730",
         "not suspect",
-        line(lambda item: item.update(signal_type="baseline"), 19),
+        line(lambda item: item.update(signal_type="baseline"), SUPPRESSED),
         CLASSIFICATIONS,
-        19,
+        SUPPRESSED,
         "/signal_type",
         says="suppressed",
     ),
@@ -171,21 +141,9 @@ FURTHER = (
 )
 
 
-@pytest.mark.parametrize("case", [*CASES, *FURTHER], ids=str)
+@pytest.mark.parametrize("case", CASES, ids=str)
 def test_defect_is_found_once_in_its_place(case: Case, run: RunCopy) -> None:
     case.assert_found(run)
-
-
-def test_every_rule_has_a_defect() -> None:
-    rules = {rule.code for rule in classification.RULES if rule.severity is not Severity.NOTE}
-    assert rules == set(CORRUPTIONS) == set(_PLACES)
-
-
-def test_unsorted_summaries_are_noted(run: RunCopy) -> None:
-    assert list(check_order(run.stage())) == []
-    run.edit_lines(SUMMARY, lambda lines: [lines[0], lines[2], lines[1], *lines[3:]])
-    (found,) = check_order(run.stage())
-    assert (found.code, found.severity, found.line) == (ORDER.code, Severity.NOTE, 3)
 
 
 def _found(data: RunData) -> set[tuple[str, Severity, str | None]]:
@@ -198,7 +156,7 @@ def _found(data: RunData) -> set[tuple[str, Severity, str | None]]:
 
 def test_momentum_of_other_metrics_may_have_other_steps(run: RunCopy) -> None:
     """The bounds were measured on one metric, in its unit."""
-    CORRUPTIONS["QC722"](run)
+    CORRUPTIONS["QC722"].apply(run)
     data = run.stage()
     assert _found(data) == {("QC722", Severity.ERROR, "/derived_indicators/momentum")}
     for frames in (data.frames, data.auxiliary):
@@ -219,7 +177,7 @@ def test_types_that_were_hardly_ever_seen_are_a_warning(run: RunCopy) -> None:
         ("QC731", Severity.WARNING, "/signal_type"),
         ("QC702", Severity.ERROR, "/signal_type"),
     }
-    summary(run, elevated, signal_type="chronic_underperformer")
+    summarise(run, elevated, signal_type="chronic_underperformer")
     assert {code for code, _, _ in _found(run.stage())} == {"QC731", "QC703"}
 
 
@@ -246,7 +204,7 @@ def test_clamped_severities_add_up(run: RunCopy) -> None:
         item.update(severity=26)
 
     run.edit_line(CLASSIFICATIONS, LINE, change)
-    summary(run, LINE, severity=26)
+    summarise(run, LINE, severity=26)
     codes = {code for code, severity, _ in _found(run.stage()) if severity is Severity.ERROR}
     assert codes == {"QC704"}
 
@@ -271,14 +229,14 @@ def test_partial_classifications_are_asked_for_no_more(run: RunCopy) -> None:
     for name in (CLASSIFICATIONS, SUMMARY):
         run.edit_lines(name, lambda lines: [text for text in lines if b"dischargeStatus__agg" not in text])
     assert "QC701" in {code for code, _, _ in _found(run.stage())}
-    run.edit(MANIFEST, lambda document: document.update(node_filter="losIndex__medicareId*"))
+    run.edit(CLASSIFICATION_MANIFEST, lambda document: document.update(node_filter="losIndex__medicareId*"))
     assert "QC701" not in {code for code, _, _ in _found(run.stage())}
 
 
 def test_the_summary_is_checked_where_it_is_all_there_is(run: RunCopy) -> None:
     run.file(CLASSIFICATIONS).unlink()
     assert _found(run.stage()) == set()
-    summary(run, LINE, position="normal")
+    summarise(run, LINE, position="normal")
     assert _found(run.stage()) == {("QC720", Severity.ERROR, "/position")}
 
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.run_copies import (
+from tests.support.run_copies import RunCopy
+from transforms.synth.corruptions.artifacts import (
     CLASSIFICATIONS,
     FACILITY_AGGREGATE,
     FACILITY_MONTHLY,
     SUMMARY,
-    RunCopy,
 )
 
 FILES = (

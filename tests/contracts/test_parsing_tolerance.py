@@ -12,19 +12,17 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from contracts.findings import Severity
-from tests.support.run_copies import (
+from tests.support.run_copies import RunCopy
+from transforms.run import open_run
+from transforms.stage.reader import Source
+from transforms.synth.corruptions.artifacts import (
     CLASSIFICATIONS,
     FACILITY_AGGREGATE,
     FACILITY_MONTHLY,
     NODE_YAML,
     SUMMARY,
-    RunCopy,
-    cut_line,
-    put,
-    swap,
 )
-from transforms.run import open_run
-from transforms.stage.reader import Source
+from transforms.synth.corruptions.edit import cut_line, put, swap
 
 
 def test_lines_after_a_broken_one_are_read(run: RunCopy) -> None:

@@ -4,63 +4,48 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
 from functools import partial
 
 import pytest
 
-from tests.contracts.statistics_corruptions import AGGREGATE, ENTITY, FACETED, HEADER, MONTH, MONTHLY
-from tests.support.run_copies import Case, Json, RunCopy, cut_line, put
-
-_SIMPLE = "/statistical_methods/0"
-_ROBUST = "/statistical_methods/1"
-_FACET = "summary/global_statistics/facets/0"
-_TRENDS = "/statistical_methods/*/summary/global_statistics/percentile_trends"
-
-
-def line(file: str, number: int, change: Callable[[Json], object]) -> Callable[[RunCopy], None]:
-    """Change the object on a line in place."""
-
-    def apply(item: Json) -> None:
-        change(item)
-
-    return lambda run: run.edit_line(file, number, apply)
-
-
-def own(item: Json, method: int) -> Json:
-    found: Json = item["statistical_methods"][method]["statistics"]
-    return found
+from tests.support.run_copies import Case, RunCopy
+from transforms.synth.corruptions.artifacts import ENTITY, HEADER
+from transforms.synth.corruptions.artifacts import FACETED_AGGREGATE as FACETED
+from transforms.synth.corruptions.artifacts import FACILITY_AGGREGATE as AGGREGATE
+from transforms.synth.corruptions.artifacts import FACILITY_MONTHLY as MONTHLY
+from transforms.synth.corruptions.edit import Edit, Json, cut_line, edit_line, put
+from transforms.synth.corruptions.statistics_edits import (
+    FACET_PATH,
+    MONTH,
+    ROBUST_PATH,
+    SIMPLE_PATH,
+    TRENDS_PATH,
+    facet,
+    shift,
+    statistics,
+    timeline,
+    trends,
+)
 
 
-def shift(item: Json, method: int, column: str) -> None:
-    own(item, method)[column] += 0.01
+def shift_statistic(item: Json, method: int, column: str) -> None:
+    shift(statistics(item, method), column)
 
 
 def facet_counts(header: Json, method: int) -> Json:
-    facets = header["statistical_methods"][method]["summary"]["global_statistics"]["facets"]
-    counts: Json = facets[0]["facet_counts"]
+    counts: Json = facet(header, method)["facet_counts"]
     return counts
-
-
-def bands(header: Json) -> Json:
-    found: Json = header["statistical_methods"][1]["summary"]["global_statistics"]["percentile_trends"]
-    return found
-
-
-def points(item: Json) -> list[Json]:
-    found: list[Json] = item["metric"][0]["values"]["timeline"]
-    return found
 
 
 def postpone(item: Json) -> None:
     """The last month becomes one after the node's window, wherever it is written."""
-    points(item)[-1]["period"] = "202601"
+    timeline(item)[-1]["period"] = "202601"
     for column in item["metadata"]["per_period"].values():
         column[-1]["period"] = "2026-01"
 
 
 def exchange_periods(header: Json) -> None:
-    periods = bands(header)["periods"]
+    periods = trends(header)["periods"]
     periods[MONTH], periods[MONTH + 1] = periods[MONTH + 1], periods[MONTH]
 
 
@@ -70,7 +55,7 @@ def sample_spread(lines: list[bytes]) -> list[bytes]:
     for content in lines:
         item = json.loads(content)
         if "entity" in item:
-            own(item, 0)["peer_std"] *= math.sqrt(16 / 15)
+            statistics(item, 0)["peer_std"] *= math.sqrt(16 / 15)
         changed.append(json.dumps(item).encode() + b"\n")
     return changed
 
@@ -79,29 +64,29 @@ CASES = (
     Case(
         "QC612",
         "changed value",
-        line(AGGREGATE, ENTITY, lambda item: item["metric"][0].update(values=1.5)),
+        edit_line(AGGREGATE, ENTITY, lambda item: item["metric"][0].update(values=1.5)),
         AGGREGATE,
         ENTITY,
     ),
     Case(
         "QC612",
         "changed value of a facet",
-        line(FACETED, ENTITY, lambda item: item["metric"][0].update(values=1.5)),
+        edit_line(FACETED, ENTITY, lambda item: item["metric"][0].update(values=1.5)),
         FACETED,
         ENTITY,
     ),
     Case(
         "QC620",
         "changed month",
-        line(MONTHLY, ENTITY, lambda item: points(item)[MONTH].update(value=1.5)),
+        edit_line(MONTHLY, ENTITY, lambda item: timeline(item)[MONTH].update(value=1.5)),
         MONTHLY,
         ENTITY,
-        f"{_SIMPLE}/statistics/per_period_simple_zscores/{MONTH}",
+        f"{SIMPLE_PATH}/statistics/per_period_simple_zscores/{MONTH}",
     ),
     Case(
         "QC647",
         "month without its value",
-        line(MONTHLY, ENTITY, lambda item: points(item)[MONTH].update(value=None)),
+        edit_line(MONTHLY, ENTITY, lambda item: timeline(item)[MONTH].update(value=None)),
         MONTHLY,
         ENTITY,
         "/metric/0/temporal_runtime/observed_count",
@@ -117,27 +102,27 @@ CASES = (
     Case(
         "QC606",
         "entities with statistics",
-        line(
+        edit_line(
             AGGREGATE,
             HEADER,
             lambda header: facet_counts(header, 1).update(entity_with_statistics_count=15),
         ),
         AGGREGATE,
         HEADER,
-        f"{_ROBUST}/{_FACET}/facet_counts/entity_with_statistics_count",
+        f"{ROBUST_PATH}/{FACET_PATH}/facet_counts/entity_with_statistics_count",
     ),
     Case(
         "QC606",
         "records",
-        line(MONTHLY, HEADER, lambda header: facet_counts(header, 0).update(record_count=193)),
+        edit_line(MONTHLY, HEADER, lambda header: facet_counts(header, 0).update(record_count=193)),
         MONTHLY,
         HEADER,
-        f"{_SIMPLE}/{_FACET}/facet_counts/record_count",
+        f"{SIMPLE_PATH}/{FACET_PATH}/facet_counts/record_count",
     ),
     Case(
         "QC615",
         "months",
-        line(
+        edit_line(
             MONTHLY,
             ENTITY,
             lambda item: item["statistical_methods"][0]["runtime"].update(
@@ -151,7 +136,7 @@ CASES = (
         Case(
             code,
             column,
-            line(MONTHLY, ENTITY, partial(shift, method=method, column=column)),
+            edit_line(MONTHLY, ENTITY, partial(shift_statistic, method=method, column=column)),
             MONTHLY,
             ENTITY,
             f"/statistical_methods/{method}/statistics/{column}",
@@ -166,35 +151,35 @@ CASES = (
     Case(
         "QC640",
         "sample size",
-        line(MONTHLY, HEADER, lambda header: bands(header)["sample_sizes"].__setitem__(MONTH, 12)),
+        edit_line(MONTHLY, HEADER, lambda header: trends(header)["sample_sizes"].__setitem__(MONTH, 12)),
         MONTHLY,
         HEADER,
-        f"{_TRENDS}/sample_sizes/{MONTH}",
+        f"{TRENDS_PATH}/sample_sizes/{MONTH}",
     ),
     Case(
         "QC642",
         "order",
-        line(MONTHLY, HEADER, exchange_periods),
+        edit_line(MONTHLY, HEADER, exchange_periods),
         MONTHLY,
         HEADER,
-        f"{_TRENDS}/periods/{MONTH + 1}",
+        f"{TRENDS_PATH}/periods/{MONTH + 1}",
     ),
-    Case("QC646", "outside", line(MONTHLY, ENTITY, postpone), MONTHLY, ENTITY, says="202501 to 202601"),
+    Case("QC646", "outside", edit_line(MONTHLY, ENTITY, postpone), MONTHLY, ENTITY, says="202501 to 202601"),
     Case(
         "QC663",
         "timeline",
-        line(MONTHLY, ENTITY, lambda item: item["metric"][0].update(values=None)),
+        edit_line(MONTHLY, ENTITY, lambda item: item["metric"][0].update(values=None)),
         MONTHLY,
         ENTITY,
-        f"{_SIMPLE}/statistics",
+        f"{SIMPLE_PATH}/statistics",
     ),
     Case(
         "QC648",
         "latest",
-        line(MONTHLY, ENTITY, lambda item: own(item, 1).update(latest_period="2025-11")),
+        edit_line(MONTHLY, ENTITY, lambda item: statistics(item, 1).update(latest_period="2025-11")),
         MONTHLY,
         ENTITY,
-        f"{_ROBUST}/statistics/latest_period",
+        f"{ROBUST_PATH}/statistics/latest_period",
     ),
 )
 
@@ -214,9 +199,7 @@ def test_defect_is_found_once_in_its_place(case: Case, run: RunCopy) -> None:
     ],
     ids=["cut aggregate", "cut timeline", "missing line", "repeated line"],
 )
-def test_nodes_that_were_not_read_in_full_are_left_to_other_rules(
-    change: Callable[[RunCopy], None], run: RunCopy
-) -> None:
+def test_nodes_that_were_not_read_in_full_are_left_to_other_rules(change: Edit, run: RunCopy) -> None:
     change(run)
     codes = {finding.code for finding in run.findings()}
     assert codes

@@ -25,7 +25,7 @@ from tests.support.lifecycle import (
     state,
 )
 from tests.support.manifests import connected, execute, rows
-from tests.support.run_copies import CLASSIFICATIONS, RunCopy
+from tests.support.run_copies import RunCopy
 from transforms.engines.errors import BuildFailed
 from transforms.lifecycle.build import RunNotLoaded, build_named
 from transforms.lifecycle.diff import RunHasNoMarts, diff_runs
@@ -37,6 +37,7 @@ from transforms.lifecycle.rollback import GraphUnclear, NothingToRollBackTo, rol
 from transforms.progress import NoProgress
 from transforms.run import open_run
 from transforms.synth import generate_run
+from transforms.synth.corruptions.artifacts import CLASSIFICATIONS
 
 QUIET = NoProgress()
 C = f"{GRAPH}/20260501070000"

@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 from backend.errors import RunNotBuilt, RunUnknown
 from tests.support.lifecycle import GRAPH, assert_consistent, clone, ingest, orphaned
 from tests.support.manifests import connected
-from tests.support.run_copies import CLASSIFICATIONS, Json, RunCopy, copy_run
+from tests.support.run_copies import RunCopy, copy_run
 from transforms.engines.errors import BuildFailed
 from transforms.lifecycle.prune import prune
 from transforms.lifecycle.publish import publish_named
@@ -33,6 +33,8 @@ from transforms.lifecycle.rollback import NothingToRollBackTo, rollback
 from transforms.progress import NoProgress
 from transforms.schema import upgrade_schema
 from transforms.synth import generate_run
+from transforms.synth.corruptions.artifacts import CLASSIFICATIONS
+from transforms.synth.corruptions.edit import Json
 
 pytestmark = pytest.mark.slow
 

@@ -19,8 +19,8 @@ from tests.conftest import REPOSITORY
 from tests.support.artifacts import Artifacts, read_lines
 from tests.support.compass import compass, serving
 from tests.support.lifecycle import ingest, make_baseline
-from tests.support.run_copies import CLASSIFICATIONS
 from transforms.sample import sample_run
+from transforms.synth.corruptions.artifacts import CLASSIFICATIONS
 
 Json = dict[str, Any]
 

@@ -31,13 +31,14 @@ from tests.support.lifecycle import (
     state,
 )
 from tests.support.manifests import connected, execute, rows, until
-from tests.support.run_copies import CLASSIFICATIONS, NODE_YAML, RunCopy
+from tests.support.run_copies import RunCopy
 from transforms.database import connection
 from transforms.lifecycle import registry
 from transforms.lifecycle.arrivals import Arrivals, NotAFolderOfRuns
 from transforms.lifecycle.prune import prune
 from transforms.lifecycle.rollback import rollback
 from transforms.progress import NoProgress
+from transforms.synth.corruptions.artifacts import CLASSIFICATIONS, NODE_YAML
 
 PUBLISHED = "select exists (select from public.runs where run_key = '{}' and state = 'published')"
 

@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 from contracts.tables import RAW_TABLES
 from tests.support.compass import environment
 from tests.support.manifests import connected, until
-from tests.support.run_copies import CLASSIFICATIONS, Json, RunCopy
+from tests.support.run_copies import RunCopy
 from transforms.database import connection, plain_dsn
 from transforms.lifecycle import registry
 from transforms.lifecycle.ingest import IngestResult
@@ -28,6 +28,8 @@ from transforms.progress import NoProgress
 from transforms.run import open_run
 from transforms.schema import upgrade_schema
 from transforms.synth import generate_run
+from transforms.synth.corruptions.artifacts import CLASSIFICATIONS
+from transforms.synth.corruptions.edit import Json
 
 GRAPH = "synthetic"
 A, B = f"{GRAPH}/20260301070000", f"{GRAPH}/20260401070000"

@@ -2,104 +2,138 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Any, Self
+
+import polars as pl
 
 from contracts.check import check_schemas
 from contracts.findings import Finding, Severity
-from contracts.rules import (
-    classification,
-    contributions,
-    documents,
-    files,
-    graph,
-    references,
-    statistics,
-    values,
-)
+from contracts.rules.registry import CHECKS, Check
 from contracts.run_data import RunData
 from transforms.run import open_run
 from transforms.stage import stage_run
+from transforms.synth.corruptions.edit import RunEditor
 
-FAMILIES = (files, values, references, graph, statistics, classification, contributions, documents)
 
-METRIC = "losIndex"
-FACILITY_AGGREGATE = f"results/nodes/{METRIC}__medicareId__aggregate_time_period.jsonl"
-FACILITY_MONTHLY = f"results/nodes/{METRIC}__medicareId__dischargeMonth.jsonl"
-FACETED_AGGREGATE = f"results/nodes/{METRIC}__medicareId_vizientServiceLine__aggregate_time_period.jsonl"
-CLASSIFICATIONS = "analysis/classification/classifications.jsonl"
-NODE_YAML = "nodes/losIndex/base/facility_base/losIndex__medicareId__aggregate_time_period.yaml"
-SUMMARY = "analysis/classification/classification_summary.csv"
+class _Frames(dict[str, pl.DataFrame]):
+    """Frames by name that note which of them are looked at: in the last set of ``reading``."""
 
-Json = dict[str, Any]
+    def __init__(self, frames: dict[str, pl.DataFrame], reading: list[set[str]]) -> None:
+        super().__init__(frames)
+        self._reading = reading
+
+    def __getitem__(self, name: str) -> pl.DataFrame:
+        self._reading[-1].add(name)
+        return super().__getitem__(name)
+
+    def __iter__(self) -> Iterator[str]:
+        raise NotImplementedError("a check that walks over all frames cannot be watched")
+
+    items = values = keys = get = __iter__  # type: ignore[assignment]
+
+
+class _Derived(dict[str, pl.DataFrame]):
+    """Derived frames that note what they are made of, as ``contracts.derived`` asks for and keeps them."""
+
+    def __init__(self, reading: list[set[str]]) -> None:
+        super().__init__()
+        self._reading = reading
+        self.reads: dict[str, frozenset[str]] = {}
+
+    def __contains__(self, name: object) -> bool:
+        if super().__contains__(name):
+            self._reading[-1] |= self.reads[str(name)]
+            return True
+        self._reading.append(set())
+        return False
+
+    def __setitem__(self, name: str, frame: pl.DataFrame) -> None:
+        self.reads[name] = frozenset(self._reading.pop())
+        self._reading[-1] |= self.reads[name]
+        super().__setitem__(name, frame)
+
+
+class _Unkept(dict[str, Any]):
+    """Documents that are read anew, and so from their frame, each time somebody asks for them."""
+
+    def __contains__(self, name: object) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class ValidRun:
+    """A run without findings, and which of its frames each check and each derived frame is made of.
+
+    A check says the same of a copy if all it looks at is the same; there it need not run again.
+    """
+
+    data: RunData
+    checks: dict[Check, frozenset[str]]
+    derived: dict[str, frozenset[str]]
+
+    @classmethod
+    def of(cls, staged: RunData) -> Self:
+        """Run every check over ``staged`` and watch it."""
+        assert staged.findings == []
+        reading: list[set[str]] = []
+        derived = _Derived(reading)
+        data = replace(
+            staged,
+            frames=_Frames(staged.frames, reading),
+            auxiliary=_Frames(staged.auxiliary, reading),
+            derived=derived,
+            _documents=_Unkept(),
+        )
+        checks = {}
+        for check in CHECKS:
+            reading[:] = [set()]
+            assert [finding for finding in check(data) if finding.severity is not Severity.NOTE] == []
+            checks[check] = frozenset(reading[0])
+        return cls(replace(staged, derived=dict(derived), _documents={}), checks, derived.reads)
+
+    def affected(self, data: RunData) -> list[Check]:
+        """The checks that may say something else of ``data``, which gets what it shares with this run."""
+        if data.findings or _surroundings(data) != _surroundings(self.data):
+            return list(CHECKS)
+        own, other = self.data.frames | self.data.auxiliary, data.frames | data.auxiliary
+        changed = {name for name, frame in other.items() if not frame.equals(own[name])}
+        data.derived.update(
+            {name: self.data.derived[name] for name, read in self.derived.items() if not read & changed}
+        )
+        return [check for check, read in self.checks.items() if read & changed]
+
+
+def _surroundings(data: RunData) -> tuple[object, ...]:
+    """What checks look at beside frames and findings; of the path they know the last two names."""
+    return data.run_key, data.graph_name, data.run_id, data.files, PurePath(data.path).parts[-2:]
 
 
 @dataclass(slots=True)
-class RunCopy:
-    """A run directory that may be changed; paths are relative to it."""
+class RunCopy(RunEditor):
+    """A run directory that may be changed and checked."""
 
-    path: Path
-
-    def file(self, relative: str) -> Path:
-        """Path of an artifact."""
-        return self.path / relative
-
-    def one(self, pattern: str) -> str:
-        """The first artifact that matches."""
-        return sorted(found.relative_to(self.path).as_posix() for found in self.path.glob(pattern))[0]
-
-    def read(self, relative: str) -> bytes:
-        """Bytes of an artifact."""
-        return self.file(relative).read_bytes()
-
-    def write(self, relative: str, content: bytes) -> None:
-        """Put bytes in the place of an artifact."""
-        self.file(relative).parent.mkdir(parents=True, exist_ok=True)
-        self.file(relative).write_bytes(content)
-
-    def replace(self, relative: str, old: bytes, new: bytes, count: int = 1) -> None:
-        """Replace the first bytes that equal ``old``; there must be some."""
-        content = self.read(relative)
-        assert old in content, (relative, old)
-        self.write(relative, content.replace(old, new, count))
-
-    def edit(self, relative: str, change: Callable[[Any], Any]) -> None:
-        """Change a JSON document in place, or by what ``change`` returns."""
-        document = json.loads(self.read(relative))
-        changed = change(document)
-        self.write(relative, json.dumps(document if changed is None else changed).encode())
-
-    def edit_line(self, relative: str, number: int, change: Callable[[Json], Any]) -> None:
-        """Change the JSON object on line ``number``, from 1."""
-        lines = self.read(relative).splitlines()
-        document = json.loads(lines[number - 1])
-        changed = change(document)
-        lines[number - 1] = json.dumps(
-            document if changed is None else changed, separators=(",", ":")
-        ).encode()
-        self.write(relative, b"\n".join(lines) + b"\n")
-
-    def edit_lines(self, relative: str, change: Callable[[list[bytes]], Iterable[bytes]]) -> None:
-        """Change the list of raw lines, line ends included."""
-        self.write(relative, b"".join(change(self.read(relative).splitlines(keepends=True))))
+    original: ValidRun | None = None
+    """What it is a copy of, where that is known: spares checks that cannot say anything new."""
 
     def stage(self) -> RunData:
         """The run as staging reads it."""
         return stage_run(open_run(self.path))
 
-    def findings(self) -> list[Finding]:
-        """What parsing, schemas and the rules over files, values and references find, but notes."""
+    def every_finding(self) -> list[Finding]:
+        """What parsing, schemas and rules find, notes included; those of checks that may have changed."""
         data = self.stage()
         found = check_schemas(data)
-        for family in FAMILIES:
-            for check in family.CHECKS:
-                found.extend(check(data))
-        return [finding for finding in found if finding.severity is not Severity.NOTE]
+        for check in CHECKS if self.original is None else self.original.affected(data):
+            found.extend(check(data))
+        return found
+
+    def findings(self) -> list[Finding]:
+        """Errors and warnings."""
+        return [finding for finding in self.every_finding() if finding.severity is not Severity.NOTE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +145,7 @@ class Case:
 
     code: str
     name: str
-    change: Callable[[RunCopy], None]
+    change: Callable[[RunEditor], object]
     file: str | None = None
     line: int | None = None
     json_path: str | None = None
@@ -135,43 +169,8 @@ class Case:
         assert self.says in f"{first.message} {first.actual}", first
 
 
-def copy_run(source: Path, folder: Path) -> RunCopy:
+def copy_run(source: Path, folder: Path, original: ValidRun | None = None) -> RunCopy:
     """A copy of the run below ``folder``, under the names of its graph and run id."""
     target = folder / source.parent.name / source.name
     shutil.copytree(source, target)
-    return RunCopy(target)
-
-
-def put(line: int, relative: str, change: Callable[[bytes], bytes]) -> Callable[[RunCopy], None]:
-    """Change the raw bytes of one line."""
-
-    def apply(run: RunCopy) -> None:
-        def edit(lines: list[bytes]) -> list[bytes]:
-            before = lines[line - 1]
-            lines[line - 1] = change(before)
-            assert lines[line - 1] != before, "the line did not change"
-            return lines
-
-        run.edit_lines(relative, edit)
-
-    return apply
-
-
-def swap(pattern: bytes, new: bytes) -> Callable[[bytes], bytes]:
-    """Replace the first match of a regular expression."""
-    return lambda line: re.sub(pattern, lambda match: match.expand(new), line, count=1)
-
-
-def cut(line: bytes) -> bytes:
-    """The first half of a line, without its end."""
-    return line[: len(line) // 2]
-
-
-def cut_line(line: bytes) -> bytes:
-    """The first half of a line and its end."""
-    return cut(line) + b"\n"
-
-
-def whole(relative: str, content: bytes) -> Callable[[RunCopy], None]:
-    """Put other bytes in the place of a file."""
-    return lambda run: run.write(relative, content)
+    return RunCopy(target, original)

@@ -16,11 +16,21 @@ def synth(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     graph: Annotated[str, typer.Option(help="Name of the graph.")] = "synthetic",
     run_id: Annotated[str, typer.Option(help="Run id, 14 digits.")] = "20260301070000",
+    corrupt: Annotated[
+        str | None,
+        typer.Option(metavar="CODE", help="Break this rule of the contracts, e.g. QC601, and no other."),
+    ] = None,
 ) -> None:
-    """Write a complete, valid, made-up run."""
-    from transforms.cli.output import print_text, progress_bars
+    """Write a complete, valid, made-up run, or one with a single defect."""
+    from transforms.cli.output import note, print_text, progress_bars
     from transforms.synth import generate_run
 
+    corruption = None
+    if corrupt is not None:
+        from transforms.synth.corruptions.registry import find_corruption, require_size
+
+        corruption = find_corruption(corrupt)
+        require_size(facilities, months)
     with progress_bars() as progress, progress.step("Generating"):
         path = generate_run(
             out,
@@ -31,6 +41,11 @@ def synth(
             graph_name=graph,
             run_id=run_id,
         )
+    if corruption is not None:
+        from transforms.synth.corruptions.registry import corrupt_run, describe
+
+        path, place = corrupt_run(path, corruption)
+        note(describe(corruption, place))
     print_text(str(path))
 
 

@@ -58,8 +58,13 @@ class FrameBuilder:
             frame = _columns(self._rows, schema)
         except OverflowError:
             frame = _columns([tuple(map(_bounded, row)) for row in self._rows], schema)
-        integers = [self._integer_column(frame, name, constants) for name in self._integers]
-        frame = frame.with_columns(integers)
+        # One pass over all columns: a pass for each costs more than the rows of most files.
+        inexact = frame.select(_inexact(name).any() for name in self._integers)
+        odd = [name for name in self._integers if inexact[name].item()]
+        frame = frame.with_columns(
+            *(pl.col(name).cast(pl.Int64) for name in self._integers if name not in odd),
+            *(self._integer_column(frame, name, constants) for name in odd),
+        )
         self._rows.clear()
         fixed = [pl.lit(value, dtype=self._schema[name]).alias(name) for name, value in constants.items()]
         self._frames.append(frame.with_columns(fixed).select(_complete(self._schema, frame, constants)))
@@ -73,9 +78,6 @@ class FrameBuilder:
     def _integer_column(
         self, frame: pl.DataFrame, name: str, constants: dict[str, str | int | None]
     ) -> pl.Series:
-        column = frame[name]
-        if not ((column != column.floor()) | (column.abs() > EXACT_INTEGERS)).any():
-            return column.cast(pl.Int64)
         position = self._columns.index(name)
         values: list[int | None] = []
         for number, row in enumerate(self._rows):
@@ -105,6 +107,12 @@ class FrameBuilder:
                 actual=str(value)[:40],
             )
         )
+
+
+def _inexact(name: str) -> pl.Expr:
+    """Where a number is no integer, or one so great that a float may not tell it from its neighbours."""
+    value = pl.col(name)
+    return (value != value.floor()) | (value.abs() > EXACT_INTEGERS)
 
 
 def _columns(rows: list[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
