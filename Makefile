@@ -42,10 +42,11 @@ test: $(DEV_INSTALLED) ## Run the tests
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
 
 soak: $(DEV_INSTALLED) ## Disturb ingests, writers and the API for longer than the tests do
-	@COMPASS_CONCURRENCY_SECONDS=20 COMPASS_PLAN_ROWS=200000 COMPASS_CONFORMANCE_EXAMPLES=20 \
+	@COMPASS_CONCURRENCY_SECONDS=20 COMPASS_PLAN_ROWS=200000 COMPASS_CONFORMANCE_EXAMPLES=20 COMPASS_COUNTING_STRIDE=5 \
 		$(BIN)/python -m pytest -m 'not benchmark' --timeout=1800 tests/faults tests/integration/test_dbt_project.py \
 		tests/integration/test_contributing.py \
 		tests/api/test_signal_plans.py tests/api/test_conformance.py
+	@$(BIN)/python -m tests.soak
 
 lint: $(DEV_INSTALLED) ## Check format, style, types, import directions, compiled manifest and generated pages
 	@$(BIN)/ruff format --check .
@@ -58,8 +59,9 @@ lint: $(DEV_INSTALLED) ## Check format, style, types, import directions, compile
 pages: $(DEV_INSTALLED) ## Write the pages of docs/ that are made from code
 	@$(BIN)/python -m transforms.reports
 
-bench: $(DEV_INSTALLED) ## Measure speed and memory of loading, building and serving
-	@$(BIN)/python -m pytest tests/benchmarks -m benchmark --capture=no --timeout=1800
+bench: $(DEV_INSTALLED) ## Measure loading, building and serving, and write docs/benchmarks.md
+	@$(BIN)/python -m pytest tests/benchmarks -m benchmark --capture=no --timeout=1800; status=$$?; \
+		$(BIN)/python -m tests.benchmarks.report && exit $$status
 
 docs: $(DEV_INSTALLED) ## Build the documentation as a site in build/site
 	@$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml

@@ -40,7 +40,11 @@ class Settings(BaseSettings):
         default=0, ge=0, le=1000, description="Connections above the pool size, closed after use."
     )
     DATABASE_STATEMENT_TIMEOUT: float = Field(
-        default=30.0, ge=0, description="Seconds until a request's statement is cancelled; 0 = never."
+        default=10.0, ge=0, description="Seconds until a request's statement is cancelled; 0 = never."
+    )
+    START_WITHOUT_DATABASE: bool = Field(
+        default=False,
+        description="Start although the database does not answer: requests get 503 until it does.",
     )
     DEBUG: bool = Field(default=False, description="Log every request and every SQL statement.")
     LOG_FORMAT: Literal["auto", "text", "json"] = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from sqlalchemy import text
 from starlette.responses import Response
 
 from backend.db.migrate import status_on
@@ -14,6 +15,9 @@ from backend.responses import JsonResponse
 from backend.schemas.health import Health, Readiness
 from backend.services.runs import published_runs
 
+# True also on a standby, before it is promoted.
+_READ_ONLY = text("select current_setting('transaction_read_only')::boolean")
+
 
 async def health(settings: AppSettings) -> Response:
     """Whether the process answers; the database is not asked."""
@@ -21,18 +25,23 @@ async def health(settings: AppSettings) -> Response:
 
 
 async def ready(engine: Engine, read_engine: ReadEngine) -> Response:
-    """Whether the database (and its replica) answers with the schema needed; which runs are served."""
-    async with snapshot(read_engine) as connection:
+    """Whether the database (and its replica) answers with the schema needed; which runs are served.
+
+    `writable` is false while the database takes no writes: reads are served, writes are answered 503.
+    """
+    async with connect(engine) as connection:
         schema = await status_on(connection)
         schema.require()
-        runs = await published_runs(connection)
-    if engine is not read_engine:
-        async with connect(engine) as connection:
+        writable = not await connection.scalar(_READ_ONLY)
+    async with snapshot(read_engine) as connection:
+        if read_engine is not engine:
             (await status_on(connection)).require()
+        runs = await published_runs(connection)
     return JsonResponse(
         {
             "status": "ready",
             "schema_revision": schema.head,
+            "writable": writable,
             "published_runs": [
                 {"graph_name": run.graph_name, "run_id": run.run_id, "published_at": run.published_at}
                 for run in runs

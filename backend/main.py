@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -24,12 +26,13 @@ from backend.auth.dependencies import Require
 from backend.auth.middleware import Authentication
 from backend.caching.memory import ResponseMemory
 from backend.caching.middleware import Caching
+from backend.caching.policy import document_validators
 from backend.caching.versions import DataVersions
 from backend.config import Settings, get_settings
 from backend.db.listener import Listener
 from backend.db.migrate import status_on
-from backend.db.session import connect, create_serving_engine
-from backend.errors import DomainError
+from backend.db.session import connect, create_engine, create_serving_engine
+from backend.errors import DatabaseUnavailable, DomainError
 from backend.logs import configure_logging
 from backend.metadata import documents
 from backend.metadata import router as metadata_router
@@ -49,6 +52,8 @@ from backend.workflow import router as workflow_router
 DESCRIPTION = (
     "Quality signals of hospitals: which facility differs from its peers, in what, since when, and why."
 )
+
+_RETRY_SECONDS = 1.0
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -127,29 +132,69 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     app.state.data_versions = DataVersions(read_engine, listener)
     listener.subscribe(documents.changed)
     try:
-        await _require_schema(engine)
-        await _fill(engine)
-        await listener.start()
-        async with live_feed(engine, listener) as app.state.live_feed:
-            yield
+        async with _prepared(engine, settings):
+            await listener.start()
+            async with live_feed(engine, listener) as app.state.live_feed:
+                yield
     finally:
         await listener.stop()
         await engine.dispose()
         await read_engine.dispose()
 
 
-async def _require_schema(engine: AsyncEngine) -> None:
-    """Refuse to start on a database that this version cannot work with."""
+@asynccontextmanager
+async def _prepared(engine: AsyncEngine, settings: Settings) -> AsyncIterator[None]:
+    """A database that is ready, or one that will be as soon as it answers, where settings allow it."""
     try:
-        async with connect(engine) as connection:
-            (await status_on(connection)).require()
+        await _prepare(engine, settings.DATABASE_URL)
     except DomainError as error:
-        logger.critical("cannot start", reason=error.message, hint=error.hint)
-        raise
+        if not (settings.START_WITHOUT_DATABASE and isinstance(error, DatabaseUnavailable)):
+            _refuse(error)
+            raise
+        logger.warning("starting without the database", reason=error.message)
+    else:
+        yield
+        return
+    task = asyncio.create_task(_prepare_later(engine, settings.DATABASE_URL))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
-async def _fill(engine: AsyncEngine) -> None:
+async def _prepare(engine: AsyncEngine, database_url: str) -> None:
+    """Require a database that this version can work with, and hydrate one without signals."""
+    async with connect(engine) as connection:
+        (await status_on(connection)).require()
+    await _fill(database_url)
+
+
+async def _prepare_later(engine: AsyncEngine, database_url: str) -> None:
+    """Prepare the database once it answers; one of another version ends the process."""
+    while True:
+        await asyncio.sleep(_RETRY_SECONDS)
+        try:
+            await _prepare(engine, database_url)
+        except DatabaseUnavailable:
+            continue
+        except DomainError as error:
+            _refuse(error)
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            logger.info("the database answers")
+        return
+
+
+def _refuse(error: DomainError) -> None:
+    logger.critical("cannot start", reason=error.message, hint=error.hint)
+
+
+async def _fill(database_url: str) -> None:
     """Hydrate an empty table. Without it the service still answers, and says in the log what failed."""
+    # Limits meant for requests must not end it.
+    engine = create_engine(database_url)
     try:
         result = await hydrate_if_empty(engine)
     except DomainError as error:
@@ -159,6 +204,8 @@ async def _fill(engine: AsyncEngine) -> None:
     else:
         if result is not None:
             logger.info("signals hydrated", **result.as_dict())
+    finally:
+        await engine.dispose()
 
 
 def _document_problems(app: FastAPI) -> None:
@@ -175,6 +222,7 @@ def _document_problems(app: FastAPI) -> None:
                 if path.startswith("/api"):
                     for operation in operations.values():
                         operation["security"] = SECURITY
+            document_validators(document["paths"])
             app.openapi_schema = document
         return app.openapi_schema
 

@@ -61,6 +61,10 @@ def run_server(database_url: str, host: str, port: int, workers: int) -> None:
     import uvicorn
 
     os.environ["DATABASE_URL"] = database_url
+    if workers > 1:
+        # The database answered just now. A worker that takes the place of one that died must not fail
+        # because it is away: were it to, the others would be stopped too.
+        os.environ.setdefault("START_WITHOUT_DATABASE", "true")
     try:
         uvicorn.run(
             APPLICATION,

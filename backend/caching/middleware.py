@@ -106,9 +106,9 @@ class Caching:
 
 
 def _tagged(scope: Scope, headers: Headers, send: Send) -> Send:
-    """``send`` for an answer to GET that is known whole: an ETag of its bytes, and 304 for one held already.
+    """``send`` for an answer to GET that is known whole: 304 for one that the client holds already.
 
-    Streams and answers with an ETag of their own pass as they are.
+    An answer without an ETag of its own gets one of its bytes; streams pass as they are.
     """
     if scope["method"] != "GET" or is_stream(scope["path"]):
         return send
@@ -117,7 +117,7 @@ def _tagged(scope: Scope, headers: Headers, send: Send) -> Send:
     async def send_tagged(message: Message) -> None:
         nonlocal held
         if message["type"] == "http.response.start":
-            if message["status"] == 200 and "etag" not in Headers(raw=message["headers"]):
+            if message["status"] == 200:
                 held = message
             else:
                 await send(message)
@@ -126,7 +126,8 @@ def _tagged(scope: Scope, headers: Headers, send: Send) -> Send:
             start, held = held, None
             body = message.get("body", b"")
             if not message.get("more_body", False):
-                etag = f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+                own = Headers(raw=start["headers"]).get("etag")
+                etag = own or f'W/"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
                 if _matches(headers.get("if-none-match"), etag):
                     await _send(send, 304, _validators(etag), b"")
                     return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 # Age of a signal in days is part of its answers: they stand for so long at most.
 _DAYS_OPEN_SECONDS = 300
@@ -35,6 +36,7 @@ _BY_PREFIX = {
     "/api/metrics": Policy(("runs", "metadata")),
     "/api/ontology": Policy(("runs", "signals")),
 }
+_ETAG = {"description": "Names this answer; for If-None-Match.", "schema": {"type": "string"}}
 _STREAMS = ("/api/feed/stream", "/api/signals/export")
 _NEVER = (
     *_STREAMS,
@@ -47,6 +49,15 @@ _NEVER = (
 def is_stream(path: str) -> bool:
     """Whether answers of a path come in pieces, over whatever time."""
     return path.startswith(_STREAMS)
+
+
+def document_validators(paths: dict[str, Any]) -> None:
+    """Add what a client is told that holds an answer already to the operations of an OpenAPI document."""
+    for path, operations in paths.items():
+        if path.startswith("/api") and "get" in operations and not is_stream(path):
+            responses = operations["get"]["responses"]
+            responses["200"].setdefault("headers", {}).setdefault("ETag", _ETAG)
+            responses["304"] = {"description": "If-None-Match names the answer: it stands."}
 
 
 def policy(path: str) -> Policy | None:

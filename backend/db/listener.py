@@ -20,8 +20,9 @@ EVERYTHING: Final = ""
 """Scope that is told when announcements may have been missed: anything may have changed."""
 
 _RETRY_SECONDS = 1.0
-_ALIVE_SECONDS = 15.0
-_CONNECT_SECONDS = 10.0
+_ALIVE_SECONDS = 5.0
+_CONNECT_SECONDS = 4.0
+_ANSWER_SECONDS = 2.0
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -68,6 +69,7 @@ class Listener:
         connection = await asyncpg.connect(
             self._dsn,
             timeout=_CONNECT_SECONDS,
+            command_timeout=_ANSWER_SECONDS,
             server_settings={"application_name": "quality-compass-listener"},
         )
         closed = asyncio.Event()
@@ -81,7 +83,7 @@ class Listener:
                     await asyncio.wait_for(closed.wait(), _ALIVE_SECONDS)
                 # A network that swallows packets closes nothing: ask from time to time.
                 if not closed.is_set():
-                    await connection.execute("select 1", timeout=_CONNECT_SECONDS)
+                    await connection.execute("select 1")
         finally:
             self.connected = False
             with suppress(*CONNECT_ERRORS):

@@ -13,23 +13,26 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from backend.config import Settings, with_driver, without_driver
+from backend.db.liveness import LOST, watch
 from backend.errors import DatabaseUnavailable, DomainError, StatementTimeout
 
-CONNECT_ERRORS = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    DBAPIError,
-    TimeoutError,
-    PoolTimeout,
-)
+CONNECT_ERRORS = (*LOST, asyncpg.PostgresError, asyncpg.InterfaceError, DBAPIError, PoolTimeout)
 """What is raised when there is no server, or it lets nobody in."""
 
-_CONNECT_SECONDS = 10.0
-_QUERY_CANCELED = "57014"
+# Together, with the check of a connection, they bound how long a request waits for one.
+_CONNECT_SECONDS = 4.0
+_POOL_SECONDS = 4.0
+# How much longer than the server's own limit an answer may take until nobody waits for it.
+_GRACE_SECONDS = 2.0
+# What breaks a connection in use; files, which a handler may read meanwhile, fail with others.
+_BROKEN = (ConnectionError, TimeoutError, asyncpg.InternalClientError)
 _UNDEFINED_TABLE = "42P01"
-# Classes of SQLSTATE that say that the server, not the statement, is the matter.
-_SERVER_TROUBLE = ("08", "53", "57")
+_READ_ONLY = "25006"
+# The server ended the statement: it took too long, waited too long for a lock, or idled in between.
+_TIMEOUTS = ("57014", "55P03", "25P03", "25P04")
+# Classes of SQLSTATE that say that the server, not the statement, is the matter: no connection,
+# transactions in each other's way, no resources, an operator at work, a disk that fails.
+_SERVER_TROUBLE = ("08", "40", "53", "57", "58")
 
 
 def create_engine(
@@ -54,20 +57,26 @@ def create_engine(
     }
 
     async def connect() -> asyncpg.Connection:
-        return await asyncpg.connect(dsn, timeout=_CONNECT_SECONDS, server_settings=server_settings)
+        return await asyncpg.connect(
+            dsn,
+            timeout=_CONNECT_SECONDS,
+            command_timeout=statement_timeout + _GRACE_SECONDS if statement_timeout else None,
+            server_settings=server_settings,
+        )
 
-    return create_async_engine(
+    engine = create_async_engine(
         with_driver(database_url).partition("?")[0],
         async_creator=connect,
         pool_size=pool_size,
         max_overflow=max_overflow,
-        pool_pre_ping=True,
-        pool_timeout=_CONNECT_SECONDS,
+        pool_timeout=_POOL_SECONDS,
         echo=echo,
         hide_parameters=True,
         json_serializer=_to_json,
         json_deserializer=orjson.loads,
     )
+    watch(engine)
+    return engine
 
 
 def create_serving_engine(database_url: str, settings: Settings) -> AsyncEngine:
@@ -101,36 +110,54 @@ async def connect(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     except CONNECT_ERRORS as error:
         raise DatabaseUnavailable(_reason(error)) from error
     try:
-        yield connection
+        try:
+            yield connection
+        finally:
+            await connection.close()
     except DBAPIError as error:
         understood = as_domain_error(error)
         if understood is None:
             raise
         raise understood from error
-    finally:
-        await connection.close()
+    except _BROKEN as error:
+        raise DatabaseUnavailable(_reason(error)) from error
 
 
 @asynccontextmanager
 async def begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction: committed at the end of the block, before anybody is told that it succeeded."""
-    async with connect(engine) as connection, connection.begin():
-        yield connection
+    """A transaction: committed at the end of the block, before anybody is told that it succeeded.
+
+    Raises DatabaseUnavailable, StatementTimeout.
+    """
+    async with connect(engine) as connection:
+        try:
+            async with connection.begin():
+                yield connection
+        except DBAPIError as error:
+            # A standby, or a server that an operator has closed to writers.
+            if _sqlstate(error) == _READ_ONLY:
+                raise DatabaseUnavailable("it takes no writes at present") from error
+            raise
 
 
 def as_domain_error(error: DBAPIError) -> DomainError | None:
     """What ``error`` means to a caller, if it is about the server and not about the statement."""
-    code = getattr(error.orig, "sqlstate", None)
-    if code == _QUERY_CANCELED:
+    code = _sqlstate(error)
+    if code in _TIMEOUTS:
         return StatementTimeout()
-    if error.connection_invalidated or (isinstance(code, str) and code[:2] in _SERVER_TROUBLE):
+    if error.connection_invalidated or (code is not None and code[:2] in _SERVER_TROUBLE):
         return DatabaseUnavailable("the connection was lost" if code is None else f"SQLSTATE {code}")
     return None
 
 
+def _sqlstate(error: DBAPIError) -> str | None:
+    code = getattr(error.orig, "sqlstate", None)
+    return code if isinstance(code, str) else None
+
+
 def is_undefined_table(error: DBAPIError) -> bool:
     """Whether a table is missing because nothing was loaded or built yet."""
-    return getattr(error.orig, "sqlstate", None) == _UNDEFINED_TABLE
+    return _sqlstate(error) == _UNDEFINED_TABLE
 
 
 def _reason(error: BaseException) -> str:
@@ -142,7 +169,7 @@ def _reason(error: BaseException) -> str:
         return "all connections are in use"
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return f"cannot connect ({type(error).__name__})"
+    return f"no connection ({type(error).__name__})"
 
 
 def _to_json(value: Any) -> str:

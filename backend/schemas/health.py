@@ -28,4 +28,5 @@ class Readiness(BaseModel):
 
     status: Literal["ready"]
     schema_revision: str = Field(description="Revision of the database's schema; it is the one needed.")
+    writable: bool = Field(description="Whether the database takes writes now; reads are served either way.")
     published_runs: list[PublishedRunInfo]

@@ -27,6 +27,7 @@ from backend.schemas.health import Readiness
 from backend.schemas.problems import Problem, ValidationProblem
 from tests.api.conftest import running
 from tests.api.marts import add_run, open_connection, signal_row
+from tests.support.proxy import Proxy
 
 
 async def test_health(client: httpx.AsyncClient) -> None:
@@ -46,6 +47,7 @@ async def test_ready_names_schema_and_published_runs(
     assert body == {
         "status": "ready",
         "schema_revision": HEAD,
+        "writable": True,
         "published_runs": [{"graph_name": "graph", "run_id": "1", "published_at": "2026-01-02T03:04:05Z"}],
     }
 
@@ -75,6 +77,36 @@ async def test_it_does_not_start_without_a_database() -> None:
     with pytest.raises(DatabaseUnavailable):
         async with running(app):
             pass
+
+
+async def test_it_starts_without_a_database_where_that_is_wanted() -> None:
+    settings = Settings(
+        _env_file=None, DATABASE_URL="postgresql://nobody@127.0.0.1:1/none", START_WITHOUT_DATABASE=True
+    )
+    async with running(create_app(settings)) as client:
+        assert (await client.get("/health")).status_code == 200
+        for path in ("/ready", "/api/signals"):
+            answer = await client.get(path)
+            assert answer.status_code == 503
+            assert answer.json()["type"].endswith("database-unavailable")
+
+
+async def test_it_prepares_the_database_once_that_answers(
+    migrated_url: str, connection: asyncpg.Connection
+) -> None:
+    await add_run(connection, "1", [signal_row("F1")], state="published")
+    with Proxy(migrated_url) as proxy:
+        # Whoever connects is thrown out again.
+        proxy.refuse()
+        settings = Settings(_env_file=None, DATABASE_URL=proxy.url, START_WITHOUT_DATABASE=True)
+        async with running(create_app(settings)) as client:
+            assert (await client.get("/ready")).status_code == 503
+            proxy.heal()
+            async with asyncio.timeout(10):
+                while (await client.get("/ready")).status_code != 200:
+                    await asyncio.sleep(0.05)
+                while (await client.get("/api/signals")).json()["total_count"] != 1:
+                    await asyncio.sleep(0.05)
 
 
 async def test_start_fills_an_empty_table(settings: Settings, connection: asyncpg.Connection) -> None:
@@ -270,7 +302,7 @@ async def test_every_operation_documents_its_errors(client: httpx.AsyncClient) -
             (content,) = responses[done]["content"].values()
             assert content["schema"], path
             assert operation["description"]
-            for status in set(responses) - {done}:
+            for status in set(responses) - {done, "304"}:
                 assert list(responses[status]["content"]) == ["application/problem+json"], path
             if path.startswith("/api"):
                 assert {"401", "403", "503"} <= set(responses), path

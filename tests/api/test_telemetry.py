@@ -7,6 +7,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from backend.config import Settings
+from backend.main import create_app
+from tests.api.conftest import running
 from tests.api.marts import add_run, signal_row
 
 
@@ -47,14 +50,13 @@ async def test_requests_are_counted_by_route(client: httpx.AsyncClient) -> None:
     assert seconds == 4
 
 
-async def test_state_of_the_worker_is_shown(
-    client: httpx.AsyncClient, connection: asyncpg.Connection
-) -> None:
+async def test_state_of_the_worker_is_shown(settings: Settings, connection: asyncpg.Connection) -> None:
     await add_run(connection, "1", [signal_row("F1")], state="published")
     await connection.execute("update runs set published_at = '2026-01-02T03:04:05Z'")
-    await client.get("/api/signals")
-    await client.get("/api/signals")
-    samples = await _samples(client)
+    async with running(create_app(settings), reloading=False) as client:
+        await client.get("/api/signals")
+        await client.get("/api/signals")
+        samples = await _samples(client)
     assert samples[_key("compass_response_memory_hits_total")] == 1
     assert samples[_key("compass_response_memory_bytes")] > 0
     assert samples[_key("compass_database_connections", database="primary", state="in_use")] == 0

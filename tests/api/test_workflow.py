@@ -338,6 +338,8 @@ async def test_if_match(client: httpx.AsyncClient, signal: str, ann: str) -> Non
         assert answer.headers["etag"] == f'"{version}"'
     read = await client.get(f"/api/signals/{signal}/assignment")
     assert read.headers["etag"] == '"4"'
+    again = await client.get(f"/api/signals/{signal}/assignment", headers={"If-None-Match": '"4"'})
+    assert (again.status_code, again.content) == (304, b"")
     answer = await client.post(assign, json=_request(ann), headers={"If-Match": read.headers["etag"]})
     assert answer.headers["etag"] == '"5"'
 

@@ -10,12 +10,13 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.support.disk import small_disk, used
 from tests.support.lifecycle import (
     A,
     B,
@@ -34,7 +35,10 @@ from tests.support.lifecycle import (
 from tests.support.manifests import execute
 from transforms.embedded import EmbeddedPostgres
 
+pytestmark = pytest.mark.thorough
+
 SERVED = ("signals", "assignments", "events", "marts", "contributions")
+KILLS, DROPS, SERVER_KILLS = 20, 4, 5
 DROP_ALL = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()
@@ -55,11 +59,6 @@ def undisturbed(baseline: Baseline) -> dict[str, Snapshot]:
             asyncio.run(ingest(url, baseline.runs[run_key], force=True))
             found[run_key] = asyncio.run(snapshot(url))
     return found
-
-
-pytestmark = pytest.mark.thorough
-
-KILLS, DROPS, SERVER_KILLS = 20, 4, 5
 
 
 def command(baseline: Baseline, run_key: str) -> tuple[str, ...]:
@@ -191,24 +190,6 @@ def kill_server(home: Path, moment: float) -> None:
         os.kill(number, signal.SIGKILL)
 
 
-@contextmanager
-def small_disk(folder: Path, owner: int) -> Iterator[Callable[[str], None]]:
-    """A file system in memory at ``folder``; the result resizes it. Skips where mounting is forbidden."""
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a file system takes rights that this user has not")
-
-    def resize(size: str) -> None:
-        subprocess.run(["mount", "-o", f"remount,size={size}", str(folder)], check=True)
-
-    try:
-        os.chown(folder, owner, owner)
-        yield resize
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_full_disk_changes_nothing_that_is_served(home: Path, tmp_path: Path) -> None:
     home.chmod(0o755)
     with EmbeddedPostgres(home) as server:
@@ -231,8 +212,7 @@ def run_out_of_space(url: str, baseline: Baseline, disk: Path, resize: Callable[
     before = asyncio.run(snapshot(url))
     failed = 0
     for left in (0, 1, 2, 3):
-        status = os.statvfs(disk)
-        resize(str((status.f_blocks - status.f_bfree) * status.f_frsize + left * 1024 * 1024))
+        resize(str(used(disk) + left * 1024 * 1024))
         process = start(*command(baseline, B), database_url=url)
         _, err = process.communicate(timeout=60)
         if process.returncode == 0:

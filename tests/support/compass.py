@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -67,14 +67,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(database_url: str, *arguments: str) -> Iterator[httpx.Client]:
-    """A client of `compass serve` on ``database_url``; the server is stopped at the end."""
+def serving(
+    database_url: str, *arguments: str, said: IO[bytes] | None = None, **extra: str
+) -> Iterator[httpx.Client]:
+    """A client of `compass serve` on ``database_url``; the server is stopped at the end.
+
+    ``said`` is a file that gets what the server says; ``extra`` are environment variables.
+    """
     port = free_port()
     # A file, because a pipe that nobody reads fills up and stops the server.
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() if said is None else nullcontext(said) as output:
         server = subprocess.Popen(
             [sys.executable, "-m", "transforms.cli", "serve", "--port", str(port), *arguments],
-            env=environment(database_url),
+            env=environment(database_url, **extra),
             cwd=_REPOSITORY,
             stdout=output,
             stderr=subprocess.STDOUT,
