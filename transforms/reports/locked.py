@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageMetadata, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Final
 
@@ -59,9 +59,10 @@ def licence(name: str) -> str | None:
         metadata = distribution(name).metadata
     except PackageNotFoundError:
         return None
-    if metadata["License-Expression"]:
-        return str(metadata["License-Expression"])
-    stated = (metadata["License"] or "").strip()
+    expression = _field(metadata, "License-Expression")
+    if expression:
+        return expression
+    stated = _field(metadata, "License")
     # A field with the whole text of a licence says less than the classifiers do.
     if stated and len(stated) <= _LONGEST_NAME and stated in {*_SPDX.values(), "BSD-2-Clause", "0BSD"}:
         return _SPDX.get(stated, stated)
@@ -73,3 +74,8 @@ def licence(name: str) -> str | None:
     if classified:
         return " OR ".join(sorted(set(classified)))
     return _SPDX.get(stated, stated) or None
+
+
+def _field(metadata: PackageMetadata, name: str) -> str:
+    # What is not there is None or an error, as the finder of packages that is in use has it.
+    return next(iter(metadata.get_all(name) or ()), "").strip()
