@@ -7,10 +7,14 @@ import os
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
+
+from tests.support.compass import compass
+from tests.support.databases import copy_database, database
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -52,12 +56,6 @@ def server_url() -> Iterator[str]:
         yield server.url
 
 
-def _with_database(url: str, database: str) -> str:
-    from sqlalchemy.engine import make_url
-
-    return make_url(url).set(database=database).render_as_string(hide_password=False)
-
-
 def _plain(url: str) -> str:
     return url.replace("postgresql+asyncpg://", "postgresql://", 1)
 
@@ -73,20 +71,76 @@ def _execute(url: str, statement: str) -> None:
     asyncio.run(run())
 
 
-def _fresh_database(server_url: str) -> Iterator[str]:
+@contextmanager
+def _fresh_database(server_url: str, template: str | None = None) -> Iterator[str]:
+    """DSN of a database, empty or equal to that of ``template``, dropped with the block."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    _execute(server_url, f'create database "{name}"')
-    yield _with_database(server_url, name)
+    if template is None:
+        _execute(server_url, f'create database "{name}"')
+    else:
+        asyncio.run(copy_database(template, name))
+    yield database(server_url, name)
     _execute(server_url, f'drop database "{name}" with (force)')
 
 
 @pytest.fixture(scope="module")
 def database_url(server_url: str) -> Iterator[str]:
     """Async DSN (``postgresql+asyncpg://``) of an empty database, dropped after the module."""
-    yield from _fresh_database(server_url)
+    with _fresh_database(server_url) as url:
+        yield url
 
 
 @pytest.fixture
 def fresh_database_url(server_url: str) -> Iterator[str]:
     """As ``database_url``, but one database a test."""
-    yield from _fresh_database(server_url)
+    with _fresh_database(server_url) as url:
+        yield url
+
+
+# Migrating takes a second and ingesting several: both are done once, and copied.
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server_url: str) -> Iterator[str]:
+    """What migrated databases are copied from; nobody connects to it."""
+    with _fresh_database(server_url) as url:
+        compass("db", "upgrade", database_url=url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def ingested_template(server_url: str, migrated_template: str) -> Iterator[str]:
+    """What databases with the sample run are copied from; nobody connects to it."""
+    from transforms.sample import sample_run
+
+    with _fresh_database(server_url, migrated_template) as url:
+        compass("ingest", str(sample_run()), database_url=url)
+        yield url
+
+
+@pytest.fixture(scope="module")
+def migrated_url(server_url: str, migrated_template: str) -> Iterator[str]:
+    """DSN of a database at the schema that this version needs, dropped after the module."""
+    with _fresh_database(server_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_migrated_url(server_url: str, migrated_template: str) -> Iterator[str]:
+    """As ``migrated_url``, but one database a test."""
+    with _fresh_database(server_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def ingested_url(server_url: str, ingested_template: str) -> Iterator[str]:
+    """DSN of a database with the sample run published, dropped after the module."""
+    with _fresh_database(server_url, ingested_template) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_ingested_url(server_url: str, ingested_template: str) -> Iterator[str]:
+    """As ``ingested_url``, but one database a test."""
+    with _fresh_database(server_url, ingested_template) as url:
+        yield url

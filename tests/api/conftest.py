@@ -12,17 +12,9 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.config import Settings
-from backend.db import migrate
 from backend.db.session import create_engine
 from backend.main import create_app
 from tests.api import marts
-
-
-@pytest.fixture(scope="module")
-def migrated_url(database_url: str) -> str:
-    """DSN of a database at the schema that this version needs."""
-    migrate.upgrade(database_url)
-    return database_url
 
 
 @pytest.fixture

@@ -9,10 +9,7 @@ from typing import Any
 import asyncpg
 
 from backend.config import without_driver
-from backend.db import migrate
 from tests.api.working import add_user
-from tests.support.compass import compass
-from transforms.sample import sample_run
 
 _KNOWN = """
     with ids as (select min(id::text) as signal_id, min(canonical_node_id) as node_id from signals)
@@ -29,12 +26,10 @@ _KNOWN = """
 
 
 def furnish(database_url: str) -> dict[str, str]:
-    """Ingest the sample run, and add a user who works on a signal.
+    """Add a user who works on a signal to a database with the sample run.
 
     What comes back is a value for every parameter that a path may have, by the parameter's name.
     """
-    migrate.upgrade(database_url)
-    compass("ingest", str(sample_run()), database_url=database_url)
     return asyncio.run(_furnish(database_url))
 
 

@@ -12,18 +12,9 @@ import httpx
 import pytest
 
 from tests.support.compass import compass, serving
-from transforms.sample import sample_run
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = int(os.environ.get("COMPASS_CONFORMANCE_EXAMPLES", "3"))
-
-
-@pytest.fixture(scope="module")
-def ingested(database_url: str) -> str:
-    """A database with the sample run published."""
-    compass("db", "upgrade", database_url=database_url)
-    compass("ingest", str(sample_run()), database_url=database_url)
-    return database_url
 
 
 def _check(client: httpx.Client, report: Path, *arguments: str) -> None:
@@ -54,28 +45,35 @@ def _check(client: httpx.Client, report: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
 
 
-def test_everybody_on_this_machine(ingested: str, tmp_path: Path) -> None:
-    with serving(ingested) as client:
+def test_everybody_on_this_machine(ingested_url: str, tmp_path: Path) -> None:
+    with serving(ingested_url) as client:
         _check(client, tmp_path / "report.ndjson")
 
 
 @pytest.mark.thorough
-def test_with_a_key(ingested: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_a_key(ingested_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = compass(
-        "keys", "create", "admin@example.org", "--role", "admin", "--format", "json", database_url=ingested
+        "keys",
+        "create",
+        "admin@example.org",
+        "--role",
+        "admin",
+        "--format",
+        "json",
+        database_url=ingested_url,
     )
     monkeypatch.setenv("AUTH_MODE", "api_key")
     monkeypatch.setenv("RATE_LIMIT_FAILED_LOGINS", "0")
-    with serving(ingested) as client:
+    with serving(ingested_url) as client:
         key = json.loads(made.stdout)["key"]
         _check(client, tmp_path / "report.ndjson", "-H", f"X-API-Key: {key}", "--phases=examples,fuzzing")
         # Whatever the requests did, the server still stands and says so.
         assert client.get("/ready").status_code == 200
 
 
-def test_without_a_key(ingested: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_key(ingested_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH_MODE", "api_key")
-    with serving(ingested) as client:
+    with serving(ingested_url) as client:
         document = client.get("/openapi.json").json()
         asked = 0
         for path, operations in document["paths"].items():

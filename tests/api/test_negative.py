@@ -32,15 +32,15 @@ def each(chosen: list[Operation]) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="module")
-def known(database_url: str) -> dict[str, str]:
+def known(ingested_url: str) -> dict[str, str]:
     """Values that parameters can have, in a database with the sample run."""
-    return furnished.furnish(database_url)
+    return furnished.furnish(ingested_url)
 
 
 @pytest.fixture(scope="module")
-def client(database_url: str, known: dict[str, str]) -> Iterator[httpx.Client]:
+def client(ingested_url: str, known: dict[str, str]) -> Iterator[httpx.Client]:
     """A client of a server on it."""
-    with serving(database_url) as opened:
+    with serving(ingested_url) as opened:
         yield opened
 
 
@@ -90,9 +90,9 @@ class Sender:
 
 
 @pytest.fixture(scope="module")
-def watch(database_url: str, client: httpx.Client) -> Watch:
+def watch(ingested_url: str, client: httpx.Client) -> Watch:
     """Looks at the database from now on."""
-    looking = Watch(database_url)
+    looking = Watch(ingested_url)
     assert "public.signals" in looking.changed()
     return looking
 

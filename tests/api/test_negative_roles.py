@@ -55,17 +55,17 @@ GRANTED = [(role, name) for role in UserRole for name, right in NEEDED.items() i
 
 
 @pytest.fixture(scope="module")
-def known(database_url: str) -> dict[str, str]:
+def known(ingested_url: str) -> dict[str, str]:
     """Values that parameters can have, in a database with the sample run."""
-    return furnished.furnish(database_url)
+    return furnished.furnish(ingested_url)
 
 
 @pytest.fixture(scope="module")
-def keys(database_url: str, known: dict[str, str]) -> dict[UserRole, str]:
+def keys(ingested_url: str, known: dict[str, str]) -> dict[UserRole, str]:
     """A key of a user of each role."""
 
     async def make() -> dict[UserRole, str]:
-        engine = create_engine(database_url)
+        engine = create_engine(ingested_url)
         async with engine.begin() as connection:
             made = {}
             for role in UserRole:
@@ -79,19 +79,19 @@ def keys(database_url: str, known: dict[str, str]) -> dict[UserRole, str]:
 
 
 @pytest.fixture(scope="module")
-def client(database_url: str, keys: dict[UserRole, str]) -> Iterator[httpx.Client]:
+def client(ingested_url: str, keys: dict[UserRole, str]) -> Iterator[httpx.Client]:
     """A client of a server that asks for keys."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AUTH_MODE", "api_key")
         patch.setenv("RATE_LIMIT_FAILED_LOGINS", "0")
-        with serving(database_url) as opened:
+        with serving(ingested_url) as opened:
             yield opened
 
 
 @pytest.fixture(scope="module")
-def watch(database_url: str, client: httpx.Client) -> Watch:
+def watch(ingested_url: str, client: httpx.Client) -> Watch:
     """Looks at the database from now on."""
-    looking = Watch(database_url)
+    looking = Watch(ingested_url)
     assert "public.users" in looking.changed()
     return looking
 

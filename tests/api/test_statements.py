@@ -26,14 +26,14 @@ READING = [
 
 
 @pytest.fixture(scope="module")
-def known(database_url: str) -> dict[str, str]:
+def known(ingested_url: str) -> dict[str, str]:
     """Values that parameters can have, in a database with the sample run."""
-    return furnished.furnish(database_url)
+    return furnished.furnish(ingested_url)
 
 
-async def test_no_read_needs_more_than_three(known: dict[str, str], database_url: str) -> None:
+async def test_no_read_needs_more_than_three(known: dict[str, str], ingested_url: str) -> None:
     """Not even the first one, that fills what a worker keeps in memory."""
-    app = create_app(Settings(_env_file=None, DATABASE_URL=database_url, RESPONSE_CACHE_BYTES=0))
+    app = create_app(Settings(_env_file=None, DATABASE_URL=ingested_url, RESPONSE_CACHE_BYTES=0))
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:

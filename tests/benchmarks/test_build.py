@@ -17,11 +17,11 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import sizes
-from tests.benchmarks.databases import copy_database
 from tests.benchmarks.measure import Cost, PostgresServer, in_turns, run
 from tests.benchmarks.peers.dbt_build import Dbt
 from tests.benchmarks.records import Record, Target, hold, keep
 from tests.support.compass import compass, environment
+from tests.support.databases import copy_database
 from transforms.compiled.dag import Dag
 from transforms.compiled.manifest import PROJECT, Manifest, load_manifest, manifest_path
 from transforms.synth import generate_run

@@ -14,11 +14,11 @@ from backend.config import without_driver
 from backend.db.session import create_engine
 from backend.services import signal_hydrator
 from tests.benchmarks import sizes
-from tests.benchmarks.databases import execute
 from tests.benchmarks.many_signals import build_run, publish_many
 from tests.benchmarks.measure import Cost, PostgresServer, in_turns
 from tests.benchmarks.peers import row_batches
 from tests.benchmarks.records import Record, Target, hold, keep
+from tests.support.databases import execute
 
 pytestmark = pytest.mark.benchmark
 

@@ -21,7 +21,6 @@ import pytest
 from backend.config import without_driver
 from contracts.tables import RAW_TABLES
 from tests.benchmarks import sizes
-from tests.benchmarks.databases import copy_database, execute
 from tests.benchmarks.measure import Cost, PostgresServer, in_turns, run
 from tests.benchmarks.peers import row_batches
 from tests.benchmarks.peers.dbt_build import Dbt
@@ -29,6 +28,7 @@ from tests.benchmarks.peers.row_inserts import insert_with_sqlalchemy
 from tests.benchmarks.records import Record, Target, hold, keep
 from tests.benchmarks.staging import jsonl_files
 from tests.support.compass import environment
+from tests.support.databases import copy_database, execute
 from transforms.copy import create_raw_tables
 from transforms.run import Run, open_run
 from transforms.stage import stage_run

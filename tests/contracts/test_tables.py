@@ -14,7 +14,6 @@ from contracts.dbt_sources import SOURCES_FILE, render_sources
 from contracts.ddl import LOADED_AT, POSTGRES_TYPES, duckdb_ddl, postgres_ddl
 from contracts.schemas import polars_schema, validate
 from contracts.tables import RAW_TABLES
-from tests.support.compass import compass
 from transforms.database import plain_dsn
 from transforms.run import open_run
 from transforms.sample import sample_run
@@ -88,10 +87,9 @@ def test_the_sample_run_fits_its_schemas() -> None:
         assert validate(table, frame) == []
 
 
-async def test_postgres_has_the_declared_columns(server_url: str, database_url: str) -> None:
+async def test_postgres_has_the_declared_columns(migrated_url: str) -> None:
     """`compass db upgrade` makes the tables as declared, with the load time beside."""
-    compass("db", "upgrade", database_url=database_url)
-    connection = await asyncpg.connect(plain_dsn(database_url))
+    connection = await asyncpg.connect(plain_dsn(migrated_url))
     try:
         for table in RAW_TABLES:
             rows = await connection.fetch(

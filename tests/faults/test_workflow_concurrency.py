@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 
-from backend.db import migrate
 from backend.db.session import create_engine
 from tests.api.marts import create_marts, open_connection
 from tests.api.working import add_user, publish_signals
@@ -138,13 +137,12 @@ async def _check(client: httpx.AsyncClient, url: str, signals: list[str], tally:
         last[str(row["signal_id"])] = payload["new_status"]
 
 
-def test_fifty_clients_move_twenty_signals(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fifty_clients_move_twenty_signals(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a server with two worker processes."""
     # Connections stay open, so that the time goes to what is tested.
     monkeypatch.setenv("DATABASE_POOL_SIZE", "20")
     monkeypatch.setenv("DATABASE_MAX_OVERFLOW", "0")
-    migrate.upgrade(database_url)
-    signals, users = asyncio.run(_prepare(database_url))
+    signals, users = asyncio.run(_prepare(migrated_url))
     tally = Tally()
 
     async def everybody(server: str) -> None:
@@ -153,9 +151,9 @@ def test_fifty_clients_move_twenty_signals(database_url: str, monkeypatch: pytes
             async with asyncio.TaskGroup() as group:
                 for seed in range(CLIENTS):
                     group.create_task(_work(client, signals, users, seed, tally))
-            await _check(client, database_url, signals, tally)
+            await _check(client, migrated_url, signals, tally)
 
-    with serving(database_url, "--workers", "2") as client:
+    with serving(migrated_url, "--workers", "2") as client:
         asyncio.run(everybody(str(client.base_url)))
     assert set(tally.codes) <= {200, 400, 409, 412}, tally.codes
     # The clients did get in each other's way.

@@ -84,95 +84,92 @@ def sample() -> Path:
     return sample_run()
 
 
-@pytest.fixture
-def migrated(fresh_database_url: str) -> str:
-    """A database at the schema this version needs."""
-    compass("db", "upgrade", database_url=fresh_database_url)
-    return fresh_database_url
-
-
-def test_sample_run_is_served_as_its_artifacts_say(migrated: str, sample: Path) -> None:
+def test_sample_run_is_served_as_its_artifacts_say(fresh_migrated_url: str, sample: Path) -> None:
     """Preflight, COPY, build, hydrate, HTTP: every value of every signal."""
-    done = compass("ingest", str(sample), "--format", "json", database_url=migrated).json()
+    done = compass("ingest", str(sample), "--format", "json", database_url=fresh_migrated_url).json()
     run = Artifacts(sample)
     assert done["run_key"] == run.run_key
     assert done["signals"]["signals_created"] == len(run.signals)
-    with serving(migrated) as client:
+    with serving(fresh_migrated_url) as client:
         _assert_served(client, [run])
 
 
-def test_reference_runs_are_served_as_their_artifacts_say(migrated: str, shared_folder: Path) -> None:
+def test_reference_runs_are_served_as_their_artifacts_say(
+    fresh_migrated_url: str, shared_folder: Path
+) -> None:
     """Real runs and one in full shape, one after the other into one database."""
     runs = _runs(shared_folder)
     assert len(runs) == 3
     for path in runs:
-        compass("ingest", str(path), database_url=migrated)
+        compass("ingest", str(path), database_url=fresh_migrated_url)
     newest = {run.graph: run for run in map(Artifacts, runs)}
-    with serving(migrated) as client:
+    with serving(fresh_migrated_url) as client:
         _assert_served(client, list(newest.values()))
 
 
-def test_ingesting_twice_changes_nothing(migrated: str, sample: Path) -> None:
+def test_ingesting_twice_changes_nothing(fresh_ingested_url: str, sample: Path) -> None:
     """The second ingest is a no-op; a forced one leaves every signal once, with its id."""
-    compass("ingest", str(sample), database_url=migrated)
-    with serving(migrated) as client:
+    with serving(fresh_ingested_url) as client:
         before = _all_signals(client)
-    again = compass("ingest", str(sample), "--format", "json", database_url=migrated).json()
+    again = compass("ingest", str(sample), "--format", "json", database_url=fresh_ingested_url).json()
     assert again["unchanged"] is True
-    forced = compass("ingest", str(sample), "--force", "--format", "json", database_url=migrated).json()
+    forced = compass(
+        "ingest", str(sample), "--force", "--format", "json", database_url=fresh_ingested_url
+    ).json()
     assert forced["signals"]["signals_created"] == 0
     assert forced["signals"]["signals_updated"] == 0
-    with serving(migrated) as client:
+    with serving(fresh_ingested_url) as client:
         after = _all_signals(client)
     for signal in (*before.values(), *after.values()):
         signal.pop("days_open")
     assert after == before
 
 
-def test_a_broken_run_changes_nothing(migrated: str, sample: Path, tmp_path: Path) -> None:
+def test_a_broken_run_changes_nothing(fresh_ingested_url: str, sample: Path, tmp_path: Path) -> None:
     """A truncated node file: exit code 1, file and line named, the database as before."""
     import shutil
 
-    compass("ingest", str(sample), database_url=migrated)
-    runs_before = compass("runs", "list", "--format", "json", database_url=migrated).json()
+    runs_before = compass("runs", "list", "--format", "json", database_url=fresh_ingested_url).json()
     copy = tmp_path / "synthetic" / sample.name
     shutil.copytree(sample, copy)
     node = next((copy / "results" / "nodes").glob("*.jsonl"))
     content = node.read_bytes()
     node.write_bytes(content[: len(content) - 200])
     lines = content.count(b"\n")
-    failed = compass("ingest", str(copy), database_url=migrated, check=False)
+    failed = compass("ingest", str(copy), database_url=fresh_ingested_url, check=False)
     assert failed.code == 1
     assert f"results/nodes/{node.name}:{lines}" in failed.stdout
     assert "QC201" in failed.stdout
-    assert compass("runs", "list", "--format", "json", database_url=migrated).json() == runs_before
+    assert compass("runs", "list", "--format", "json", database_url=fresh_ingested_url).json() == runs_before
 
 
-def test_incomplete_run_fails_with_one_finding_each(migrated: str, shared_folder: Path) -> None:
+def test_incomplete_run_fails_with_one_finding_each(fresh_migrated_url: str, shared_folder: Path) -> None:
     """Missing shards, classifications and contributions: named one by one, nothing loaded."""
     path = next((shared_folder / "runs_incomplete").glob("*/*"))
-    failed = compass("ingest", str(path), "--format", "json", database_url=migrated, check=False)
+    failed = compass("ingest", str(path), "--format", "json", database_url=fresh_migrated_url, check=False)
     assert failed.code == 1
     findings = failed.json()["findings"]
     codes = [finding["code"] for finding in findings if finding["severity"] == "error"]
     assert sorted(codes) == ["QC102"] * 4 + ["QC104"] + ["QC105"] * 3
-    assert compass("runs", "list", "--format", "json", database_url=migrated).json() == []
+    assert compass("runs", "list", "--format", "json", database_url=fresh_migrated_url).json() == []
 
 
 @pytest.mark.parametrize(
     ("name", "reason"), [("missing", "no such directory"), ("empty", "results/index.json")]
 )
-def test_what_is_not_a_run_gets_exit_code_3(migrated: str, tmp_path: Path, name: str, reason: str) -> None:
+def test_what_is_not_a_run_gets_exit_code_3(
+    fresh_migrated_url: str, tmp_path: Path, name: str, reason: str
+) -> None:
     """One clear line, and the documented exit code."""
     (tmp_path / "empty").mkdir()
-    failed = compass("ingest", str(tmp_path / name), database_url=migrated, check=False)
+    failed = compass("ingest", str(tmp_path / name), database_url=fresh_migrated_url, check=False)
     assert failed.code == 3
     assert reason in failed.stderr
     assert failed.stderr.count("error:") == 1
 
 
 def test_database_without_schema_is_refused(fresh_database_url: str, sample: Path) -> None:
-    """A server of the user's is never migrated by the way."""
+    """A server of the user's is never fresh_migrated_url by the way."""
     failed = compass("ingest", str(sample), database_url=fresh_database_url, check=False)
     assert failed.code == 4
     assert "compass db upgrade" in failed.stderr

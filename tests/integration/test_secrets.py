@@ -19,7 +19,6 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from backend.config import without_driver
-from backend.db import migrate
 from tests.support.compass import START_SECONDS, compass, environment, free_port
 
 PASSWORD = "Planted-Password-71d0"
@@ -106,15 +105,14 @@ def _assert_absent(text: str, *planted: str) -> None:
         assert where < 0, f"{secret} is in the log: ...{text[max(0, where - 300) : where + 100]}..."
 
 
-def test_tokens_stay_out_of_logs(fresh_database_url: str, tmp_path: Path) -> None:
-    url = _with_password(fresh_database_url, PASSWORD)
-    migrate.upgrade(url)
+def test_tokens_stay_out_of_logs(fresh_migrated_url: str, tmp_path: Path) -> None:
+    url = _with_password(fresh_migrated_url, PASSWORD)
     good = _token(JWT_SECRET, role="admin", email=ADDRESS)
     bad = _token("another secret of more than thirty-two bytes", role="admin")
     with _serving(
         tmp_path / "log",
         url,
-        READ_DATABASE_URL=_with_password(fresh_database_url, READ_PASSWORD),
+        READ_DATABASE_URL=_with_password(fresh_migrated_url, READ_PASSWORD),
         DEBUG="true",
         LOG_FORMAT="text",
         AUTH_MODE="jwt",
@@ -131,9 +129,9 @@ def test_tokens_stay_out_of_logs(fresh_database_url: str, tmp_path: Path) -> Non
         made = {"email": ADDRESS, "name": PERSON, "role": "viewer"}
         assert ask.post("/api/users", json=made, headers=signed_in).status_code == 201
         assert ask.post("/api/users", json=made, headers=_as_nobody()).status_code == 409
-        _provoke(fresh_database_url, ask, _as_nobody())
+        _provoke(fresh_migrated_url, ask, _as_nobody())
         # Another, while the caller's token is being looked at.
-        _execute(fresh_database_url, "alter table users rename to gone")
+        _execute(fresh_migrated_url, "alter table users rename to gone")
         assert ask.get("/api/users", headers=signed_in).status_code == 500
     logged = server.log.read_text()
     assert "CheckViolationError" in logged, "what is hidden are values, not what happened"
@@ -166,9 +164,8 @@ def _as_nobody() -> dict[str, str]:
     return {"Authorization": f"Bearer {_token(JWT_SECRET, role='admin')}"}
 
 
-def test_keys_stay_out_of_logs_and_statements_too(fresh_database_url: str, tmp_path: Path) -> None:
-    url = _with_password(fresh_database_url, PASSWORD)
-    migrate.upgrade(url)
+def test_keys_stay_out_of_logs_and_statements_too(fresh_migrated_url: str, tmp_path: Path) -> None:
+    url = _with_password(fresh_migrated_url, PASSWORD)
     created = compass("keys", "create", ADDRESS, "--role", "admin", "--format", "json", database_url=url)
     key: str = created.json()["key"]
     assert key not in created.stderr
@@ -181,8 +178,8 @@ def test_keys_stay_out_of_logs_and_statements_too(fresh_database_url: str, tmp_p
         made = {"email": f"x{ADDRESS}", "name": PERSON, "role": "viewer"}
         assert ask.post("/api/users", json=made, headers={"X-API-Key": key}).status_code == 201
         before = server.log.read_text()
-        _provoke(fresh_database_url, ask, {"X-API-Key": key})
-        _execute(fresh_database_url, "alter table api_keys rename to gone")
+        _provoke(fresh_migrated_url, ask, {"X-API-Key": key})
+        _execute(fresh_migrated_url, "alter table api_keys rename to gone")
         assert ask.get("/api/users", headers={"X-API-Key": key}).status_code == 500
     assert "SELECT" not in before.upper().replace("SELECTED", ""), "at info, no statement is logged at all"
     logged = server.log.read_text()

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.compass import compass, serving
+from tests.support.compass import serving
 from transforms.sample import sample_run
 
 Lines = list[dict[str, Any]]
@@ -24,11 +24,9 @@ def lines() -> Lines:
 
 
 @pytest.fixture(scope="module")
-def signals(database_url: str) -> Any:
+def signals(ingested_url: str) -> Any:
     """A client of a server of the sample run, and its signals by node and entity."""
-    compass("db", "upgrade", database_url=database_url)
-    compass("ingest", str(sample_run()), database_url=database_url)
-    with serving(database_url) as client:
+    with serving(ingested_url) as client:
         page = client.get("/api/signals", params={"limit": 100}).raise_for_status().json()
         rows = page["signals"]
         while page["next_cursor"]:

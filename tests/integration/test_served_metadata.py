@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 import yaml
 
 from tests.support.compass import compass, serving
@@ -49,18 +48,10 @@ def _assert_run_manifest(client: httpx.Client, run: Path) -> None:
     assert served["requirements_path"] == written["requirements_path"].rpartition("/")[2]
 
 
-@pytest.fixture
-def migrated(fresh_database_url: str) -> str:
-    """A database at the schema this version needs."""
-    compass("db", "upgrade", database_url=fresh_database_url)
-    return fresh_database_url
-
-
-def test_metadata_of_the_sample_run(migrated: str, repository: Path) -> None:
+def test_metadata_of_the_sample_run(ingested_url: str, repository: Path) -> None:
     from transforms.sample import sample_run
 
-    compass("ingest", str(sample_run()), database_url=migrated)
-    with serving(migrated) as client:
+    with serving(ingested_url) as client:
         _assert_bundle(client, sample_run())
         _assert_run_manifest(client, sample_run())
         models = {model["name"]: model for model in client.get("/api/metadata/models").json()}
@@ -80,40 +71,38 @@ def test_metadata_of_the_sample_run(migrated: str, repository: Path) -> None:
             ]
 
 
-def test_the_run_published_last_is_the_active_one(migrated: str, shared_folder: Path) -> None:
+def test_the_run_published_last_is_the_active_one(fresh_migrated_url: str, shared_folder: Path) -> None:
     """Each ingest makes its run the active one; INSIGHT_GRAPH_RUN would pin another."""
     paths = [
         *sorted((shared_folder / "runs_generated").glob("*/*")),
         *sorted((shared_folder / "runs").glob("*/*")),
     ]
-    with serving(migrated) as client:
+    with serving(fresh_migrated_url) as client:
         assert client.get("/api/metadata/bundle").status_code == 404
         assert client.get("/api/metadata/run-manifest").json()["run_id"] == "unknown"
         for path in paths:
-            compass("ingest", str(path), database_url=migrated)
+            compass("ingest", str(path), database_url=fresh_migrated_url)
             _assert_bundle(client, path)
             _assert_run_manifest(client, path)
 
 
-def test_a_build_stores_the_project(fresh_database_url: str) -> None:
+def test_a_build_stores_the_project(fresh_migrated_url: str) -> None:
     """A database that the service's own migrations made gets its documents with the first build."""
     import asyncio
 
-    from backend.db import migrate
     from transforms.database import connection
     from transforms.sample import sample_run
 
     async def forget() -> None:
-        async with connection(fresh_database_url) as opened:
+        async with connection(fresh_migrated_url) as opened:
             await opened.execute("delete from public.project_documents")
 
-    migrate.upgrade(fresh_database_url)
-    with serving(fresh_database_url) as client:
+    with serving(fresh_migrated_url) as client:
         asyncio.run(forget())
         assert client.get("/api/metadata/summary").status_code == 404
-        compass("ingest", str(sample_run()), database_url=fresh_database_url)
+        compass("ingest", str(sample_run()), database_url=fresh_migrated_url)
         assert client.get("/api/metadata/summary").json()["model_count"] == 26
         asyncio.run(forget())
         # A run that is published already is built again in one transaction.
-        compass("ingest", str(sample_run()), "--force", database_url=fresh_database_url)
+        compass("ingest", str(sample_run()), "--force", database_url=fresh_migrated_url)
         assert client.get("/api/metadata/summary").json()["model_count"] == 26

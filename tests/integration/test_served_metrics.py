@@ -145,41 +145,33 @@ def _assert_catalogued(client: httpx.Client, run: Artifacts) -> None:
         assert metrics[signal["metric_id"]]["domain"] == signal["domain"]
 
 
-@pytest.fixture
-def migrated(fresh_database_url: str) -> str:
-    """A database at the schema this version needs."""
-    compass("db", "upgrade", database_url=fresh_database_url)
-    return fresh_database_url
-
-
-def test_metrics_of_the_sample_run(migrated: str) -> None:
+def test_metrics_of_the_sample_run(ingested_url: str) -> None:
     from transforms.sample import sample_run
 
-    compass("ingest", str(sample_run()), database_url=migrated)
     run = Artifacts(sample_run())
-    with serving(migrated) as client:
+    with serving(ingested_url) as client:
         _assert_measured(client, [run])
         _assert_catalogued(client, run)
 
 
-def test_metrics_of_reference_runs(migrated: str, shared_folder: Path) -> None:
+def test_metrics_of_reference_runs(fresh_migrated_url: str, shared_folder: Path) -> None:
     """Several runs of one graph, of which the last one counts, and several graphs side by side."""
     paths = [
         *sorted((shared_folder / "runs").glob("*/*")),
         *sorted((shared_folder / "runs_generated").glob("*/*")),
     ]
     for path in paths:
-        compass("ingest", str(path), database_url=migrated)
+        compass("ingest", str(path), database_url=fresh_migrated_url)
     published = {run.graph: run for run in map(Artifacts, paths)}
     assert len(published) == 2
-    with serving(migrated) as client:
+    with serving(fresh_migrated_url) as client:
         _assert_measured(client, list(published.values()))
         _assert_catalogued(client, list(published.values())[-1])
 
 
-def test_before_anything_is_ingested(migrated: str) -> None:
+def test_before_anything_is_ingested(fresh_migrated_url: str) -> None:
     """The catalogue and the definitions are there; there is nothing to count."""
-    with serving(migrated) as client:
+    with serving(fresh_migrated_url) as client:
         assert client.get("/api/metrics").json()["count"] == 15
         assert len(client.get("/api/metrics/definitions").json()) == 25
         assert _query(client, "total_signals") == []

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.compass import compass, serving
+from tests.support.compass import serving
 from transforms.sample import sample_run
 
 Experiments = list[dict[str, Any]]
@@ -25,11 +25,9 @@ def run() -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(run: Path, database_url: str) -> Iterator[httpx.Client]:
+def client(ingested_url: str) -> Iterator[httpx.Client]:
     """A client of a server of the sample run."""
-    compass("db", "upgrade", database_url=database_url)
-    compass("ingest", str(run), database_url=database_url)
-    with serving(database_url) as opened:
+    with serving(ingested_url) as opened:
         yield opened
 
 

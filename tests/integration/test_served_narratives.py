@@ -23,11 +23,9 @@ def files() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def client(database_url: str) -> Iterator[httpx.Client]:
+def client(ingested_url: str) -> Iterator[httpx.Client]:
     """A client of a server of the sample run."""
-    compass("db", "upgrade", database_url=database_url)
-    compass("ingest", str(sample_run()), database_url=database_url)
-    with serving(database_url) as opened:
+    with serving(ingested_url) as opened:
         yield opened
 
 
@@ -94,20 +92,19 @@ ODD = """# Contribution Analysis: Medicare ID ZZ-99
 """
 
 
-def test_odd_narratives_lose_nothing_that_can_be_read(tmp_path: Path, fresh_database_url: str) -> None:
+def test_odd_narratives_lose_nothing_that_can_be_read(tmp_path: Path, fresh_migrated_url: str) -> None:
     """Another metric, another facility in the title, no time, a cell that is no number."""
     run = tmp_path / sample_run().parent.name / sample_run().name
     shutil.copytree(sample_run(), run)
     file = min((run / "analysis" / "narrative").glob("*.md"))
     file.write_text(ODD)
     os.utime(file, (0, 1_750_000_000))
-    compass("db", "upgrade", database_url=fresh_database_url)
     report = compass("preflight", str(run), "--format", "json").json()
     found = {(each["code"], each["line"]) for each in report["findings"] if each["file"].endswith(file.name)}
     assert found == {("QC912", 1), ("QC913", None), ("QC914", 8)}
-    compass("ingest", str(run), database_url=fresh_database_url)
+    compass("ingest", str(run), database_url=fresh_migrated_url)
     facility = file.stem.removeprefix("contribution_")
-    with serving(fresh_database_url) as client:
+    with serving(fresh_migrated_url) as client:
         body = client.get(f"/api/narratives/{facility}").raise_for_status().json()
     assert (body["facility_id"], body["metric_name"], body["metric_value"]) == (
         facility,

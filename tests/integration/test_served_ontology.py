@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.support.artifacts import Artifacts, read_lines, signal_id
-from tests.support.compass import compass, serving
+from tests.support.compass import serving
 from transforms.sample import sample_run
 
 Json = dict[str, Any]
@@ -20,11 +20,9 @@ Edges = set[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def client(database_url: str) -> Iterator[httpx.Client]:
+def client(ingested_url: str) -> Iterator[httpx.Client]:
     """A client of a server of the sample run."""
-    compass("db", "upgrade", database_url=database_url)
-    compass("ingest", str(sample_run()), database_url=database_url)
-    with serving(database_url) as opened:
+    with serving(ingested_url) as opened:
         yield opened
 
 

@@ -32,12 +32,11 @@ def folders() -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def client(database_url: str) -> Iterator[httpx.Client]:
+def client(migrated_url: str) -> Iterator[httpx.Client]:
     """A client of a server of the runs."""
-    compass("db", "upgrade", database_url=database_url)
     for folder in folders():
-        compass("ingest", str(folder), database_url=database_url)
-    with serving(database_url) as opened:
+        compass("ingest", str(folder), database_url=migrated_url)
+    with serving(migrated_url) as opened:
         yield opened
 
 

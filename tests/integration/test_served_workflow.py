@@ -20,11 +20,9 @@ def run() -> Artifacts:
 
 
 @pytest.fixture(scope="module")
-def client(database_url: str) -> Iterator[httpx.Client]:
+def client(ingested_url: str) -> Iterator[httpx.Client]:
     """A client of a server of the sample run."""
-    compass("db", "upgrade", database_url=database_url)
-    compass("ingest", str(sample_run()), database_url=database_url)
-    with serving(database_url) as opened:
+    with serving(ingested_url) as opened:
         yield opened
 
 
@@ -60,7 +58,7 @@ def test_the_feed_tells_of_every_signal_of_the_run(client: httpx.Client, run: Ar
     assert _feed(client, f"/api/signals/{one}/history") == _feed(client, signal_id=one)
 
 
-def test_work_survives_the_next_ingest(client: httpx.Client, run: Artifacts, database_url: str) -> None:
+def test_work_survives_the_next_ingest(client: httpx.Client, run: Artifacts, ingested_url: str) -> None:
     severe = sorted(run.signals.values(), key=lambda each: -each["simplified_severity"])[:3]
     first, second, third = (signal["id"] for signal in severe)
     user = client.post(
@@ -76,7 +74,7 @@ def test_work_survives_the_next_ingest(client: httpx.Client, run: Artifacts, dat
     before = {each: client.get(f"/api/signals/{each}/assignment").json() for each in (first, second, third)}
     assert (before[first]["resolution_notes"], before[first]["version"]) == ("found", 3)
     told = _feed(client)
-    compass("ingest", str(sample_run()), "--force", database_url=database_url)
+    compass("ingest", str(sample_run()), "--force", database_url=ingested_url)
     assert {each: client.get(f"/api/signals/{each}/assignment").json() for each in before} == before
     assert _feed(client) == told
     assert [event["event_type"] for event in told[:5]] == [

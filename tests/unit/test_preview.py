@@ -163,14 +163,13 @@ def test_two_runs_are_compared(copy: Path, preview: Preview) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_is_compared_with_the_published_one(copy: Path, database_url: str) -> None:
-    compass("db", "upgrade", database_url=database_url)
-    none = compass("preview", SAMPLE, "--diff", "published", check=False, database_url=database_url)
+def test_a_run_is_compared_with_the_published_one(copy: Path, migrated_url: str) -> None:
+    none = compass("preview", SAMPLE, "--diff", "published", check=False, database_url=migrated_url)
     assert none.code == 2
     assert f"no run of graph {GRAPH_NAME} is published" in none.stderr
-    compass("ingest", SAMPLE, database_url=database_url)
+    compass("ingest", SAMPLE, database_url=migrated_url)
     before = _edit_classifications(copy)
-    done = compass("preview", str(copy), "--diff", "published", "-f", "json", database_url=database_url)
+    done = compass("preview", str(copy), "--diff", "published", "-f", "json", database_url=migrated_url)
     document = done.json()
     assert (document["added"], len(document["removed"])) == ([], 1)
     assert [each["changes"] for each in document["changed"]] == [

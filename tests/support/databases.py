@@ -14,8 +14,12 @@ async def copy_database(database_url: str, name: str) -> str:
     An earlier one of the name is dropped. Nobody may be connected to the original.
     """
     url = make_url(database_url)
-    connection = await asyncpg.connect(without_driver(_of(database_url, "postgres")))
+    connection = await asyncpg.connect(without_driver(database(database_url, "postgres")))
     try:
+        # Sessions that were closed just now, and workers of autovacuum.
+        await connection.execute(
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1", url.database
+        )
         await connection.execute(f'drop database if exists "{name}" with (force)')
         await connection.execute(f'create database "{name}" template "{url.database}"')
         settings = await connection.fetch(
@@ -28,7 +32,7 @@ async def copy_database(database_url: str, name: str) -> str:
             await connection.execute(f"alter database \"{name}\" set {setting} = '{value}'")
     finally:
         await connection.close()
-    return _of(database_url, name)
+    return database(database_url, name)
 
 
 async def execute(database_url: str, *statements: str) -> None:
@@ -41,5 +45,6 @@ async def execute(database_url: str, *statements: str) -> None:
         await connection.close()
 
 
-def _of(database_url: str, name: str) -> str:
+def database(database_url: str, name: str) -> str:
+    """DSN of the database ``name`` on the server of ``database_url``."""
     return make_url(database_url).set(database=name).render_as_string(hide_password=False)
