@@ -15,6 +15,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check
 
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
+
 # A stamp a step, so that a repeated target starts at once.
 CREATED := $(VENV)/.created
 DEV_INSTALLED := $(VENV)/.installed-dev
@@ -24,7 +26,7 @@ DEMO_NEEDS := $(if $(wildcard $(DEV_INSTALLED)),$(DEV_INSTALLED),$(DEMO_INSTALLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test soak lint pages bench docs audit sbom lock clean
+.PHONY: help setup demo test slow soak lint pages bench docs audit sbom lock clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,8 +40,11 @@ setup: $(DEV_INSTALLED) ## Create .venv with everything, dbt and the development
 demo: $(DEMO_NEEDS) ## Ingest a sample run into an embedded PostgreSQL and serve the API
 	@$(BIN)/compass up $(if $(RUN),--run "$(RUN)") --port "$(PORT)"
 
-test: $(DEV_INSTALLED) ## Run the tests
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
+test: $(DEV_INSTALLED) ## Run the tests, but for those that take many seconds each
+	@$(PYTEST)
+
+slow: $(DEV_INSTALLED) ## Run the tests that take many seconds each
+	@$(PYTEST) -m 'slow and not thorough and not benchmark'
 
 soak: $(DEV_INSTALLED) ## Disturb ingests, writers and the API for longer than the tests do
 	@COMPASS_CONCURRENCY_SECONDS=20 COMPASS_PLAN_ROWS=200000 COMPASS_CONFORMANCE_EXAMPLES=20 COMPASS_COUNTING_STRIDE=5 \

@@ -13,6 +13,8 @@ import pytest
 
 from tests.support.compass import compass, serving
 
+pytestmark = pytest.mark.slow
+
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = int(os.environ.get("COMPASS_CONFORMANCE_EXAMPLES", "3"))
 

@@ -24,6 +24,8 @@ from tests.api.marts import open_connection
 from tests.api.working import assert_problem, publish_signals
 from tests.support.compass import serving
 
+pytestmark = pytest.mark.slow
+
 SOON = 10.0
 PATH = "/api/feed/stream"
 _WAITING = "select exists (select from pg_locks where relation = 'activity_events'::regclass and not granted)"

@@ -164,6 +164,7 @@ async def test_every_revision_goes_up_and_one_step_down(fresh_database_url: str,
     assert not any((await _catalogs(url)).values())
 
 
+@pytest.mark.slow
 def test_the_server_refuses_a_schema_it_does_not_know(fresh_database_url: str) -> None:
     """Behind or ahead: it ends at once with code 4, and says what to do."""
 
@@ -222,6 +223,7 @@ async def test_models_and_migrations_agree(fresh_database_url: str) -> None:
     assert backend.db.models.Signal.metadata is Base.metadata
 
 
+@pytest.mark.slow
 async def test_several_processes_migrate_at_once(fresh_database_url: str) -> None:
     arguments = [sys.executable, "-m", "backend.db.migrate", "upgrade"]
     children = [

@@ -16,6 +16,8 @@ from tests.api import furnished, hostile
 from tests.api.hostile import OTHER_TYPES, RAW_OCTETS, STRONGEST, TEXTS, Operation, Watch, as_json, escaped
 from tests.support.compass import serving
 
+pytestmark = pytest.mark.slow
+
 OPERATIONS = hostile.operations(create_app(Settings(_env_file=None)).openapi())
 READING = [operation for operation in OPERATIONS if not operation.writes]
 WRITING = [operation for operation in OPERATIONS if operation.writes]

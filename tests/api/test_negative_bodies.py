@@ -15,6 +15,8 @@ from tests.api import furnished, hostile
 from tests.api.hostile import Operation, Watch
 from tests.support.compass import serving
 
+pytestmark = pytest.mark.slow
+
 LIMIT = Settings(_env_file=None).MAX_BODY_BYTES
 DEPTH = 10_000
 JSON = {"Content-Type": "application/json"}

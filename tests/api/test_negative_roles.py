@@ -18,6 +18,8 @@ from tests.api import furnished, hostile
 from tests.api.hostile import Operation, Watch
 from tests.support.compass import serving
 
+pytestmark = pytest.mark.slow
+
 NEEDED = {
     "update_signal": Right.WORK,
     "assign_signals": Right.WORK,

@@ -64,7 +64,7 @@ async def test_marts_that_are_missing_make_it_unavailable(
     run_key = await add_run(connection, "1", [signal_row()])
     async with engine.begin() as opened:
         await publish(opened, run_key)
-    for path in ("stats", "metrics", "dimensions", "vertices/Metric", "vertices/Metric/x/neighbors"):
+    for path in ("stats", "metrics", "vertices/Metric", "vertices/Metric/x/neighbors"):
         answer = await client.get(f"/api/ontology/{path}")
         assert answer.status_code == 503, path
         assert "temporarily unavailable" in answer.json()["detail"]

@@ -24,6 +24,8 @@ from transforms.synth.corruptions.registry import (
     require_size,
 )
 
+pytestmark = pytest.mark.slow
+
 _ANY_NAME = sys.platform == "linux"
 """Other systems refuse file names that are not UTF-8."""
 _POSSIBLE = [corruption for code, corruption in CORRUPTIONS.items() if _ANY_NAME or code != "QC107"]

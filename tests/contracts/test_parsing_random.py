@@ -16,6 +16,8 @@ from transforms.synth.corruptions.artifacts import (
     SUMMARY,
 )
 
+pytestmark = pytest.mark.slow
+
 FILES = (
     FACILITY_AGGREGATE,
     FACILITY_MONTHLY,

@@ -15,6 +15,8 @@ from contracts.rules.registry import RULES
 from tests.support.compass import environment
 from transforms.sample import sample_run
 
+pytestmark = pytest.mark.slow
+
 
 def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run pytest in ``folder`` with this plugin alone, however it is installed."""

@@ -32,6 +32,8 @@ from tests.support.lifecycle import (
     snapshot,
 )
 
+pytestmark = pytest.mark.slow
+
 SERVED = ("signals", "assignments", "events", "marts", "contributions")
 CALLS = ("execute", "executemany", "fetch", "fetchrow", "fetchval", "prepare", "copy_to_table")
 STRIDE = int(os.environ.get("COMPASS_COUNTING_STRIDE", "1"))

@@ -24,6 +24,8 @@ from tests.support.lifecycle import (
     state,
 )
 
+pytestmark = pytest.mark.slow
+
 POINTS = {
     "load": "public.raw_contributions",
     "build": "public_marts.fct_contributions",

@@ -21,6 +21,8 @@ from tests.api.marts import create_marts, open_connection
 from tests.api.working import add_user, publish_signals
 from tests.support.compass import serving
 
+pytestmark = pytest.mark.slow
+
 SECONDS = float(os.environ.get("COMPASS_CONCURRENCY_SECONDS", "5"))
 CLIENTS, SIGNALS = 50, 20
 LEGAL = {

@@ -94,6 +94,7 @@ def test_sample_run_is_served_as_its_artifacts_say(fresh_migrated_url: str, samp
         _assert_served(client, [run])
 
 
+@pytest.mark.slow
 def test_reference_runs_are_served_as_their_artifacts_say(
     fresh_migrated_url: str, shared_folder: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_reference_runs_are_served_as_their_artifacts_say(
         _assert_served(client, list(newest.values()))
 
 
+@pytest.mark.slow
 def test_ingesting_twice_changes_nothing(fresh_ingested_url: str, sample: Path) -> None:
     """The second ingest is a no-op; a forced one leaves every signal once, with its id."""
     with serving(fresh_ingested_url) as client:

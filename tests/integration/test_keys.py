@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.compass import compass, serving
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_key_lets_in_until_it_is_revoked(fresh_migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = compass(

@@ -39,6 +39,8 @@ from transforms.run import open_run
 from transforms.synth import generate_run
 from transforms.synth.corruptions.artifacts import CLASSIFICATIONS
 
+pytestmark = pytest.mark.slow
+
 QUIET = NoProgress()
 C = f"{GRAPH}/20260501070000"
 DIGESTS = """

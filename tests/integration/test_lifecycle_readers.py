@@ -21,6 +21,8 @@ from transforms.progress import NoProgress
 from transforms.schema import upgrade_schema
 from transforms.synth import generate_run
 
+pytestmark = pytest.mark.slow
+
 TURNS = 50
 READERS = 3
 

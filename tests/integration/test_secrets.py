@@ -21,6 +21,8 @@ from joserfc.jwk import OctKey
 from backend.config import without_driver
 from tests.support.compass import START_SECONDS, compass, environment, free_port
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "Planted-Password-71d0"
 READ_PASSWORD = "Planted-Replica-9ab4"
 JWT_SECRET = "Planted-Jwt-Secret-of-more-than-thirty-two-bytes"

@@ -12,6 +12,8 @@ import pytest
 from tests.support.compass import serving
 from transforms.sample import sample_run
 
+pytestmark = pytest.mark.slow
+
 Lines = list[dict[str, Any]]
 
 

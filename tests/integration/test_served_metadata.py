@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import yaml
 
 from tests.support.compass import compass, serving
+
+pytestmark = pytest.mark.slow
 
 Json = dict[str, Any]
 

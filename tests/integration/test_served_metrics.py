@@ -15,6 +15,8 @@ import pytest
 from tests.support.artifacts import Artifacts, Json, read_lines
 from tests.support.compass import compass, serving
 
+pytestmark = pytest.mark.slow
+
 _BANDS = (("critical", 80), ("high", 60), ("moderate", 40), ("watch", 0))
 
 

@@ -15,6 +15,8 @@ import pytest
 from tests.support.compass import serving
 from transforms.sample import sample_run
 
+pytestmark = pytest.mark.slow
+
 Experiments = list[dict[str, Any]]
 
 

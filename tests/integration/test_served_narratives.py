@@ -14,6 +14,8 @@ import pytest
 from tests.support.compass import compass, serving
 from transforms.sample import sample_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, str]:

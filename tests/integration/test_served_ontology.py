@@ -15,6 +15,8 @@ from tests.support.artifacts import Artifacts, read_lines, signal_id
 from tests.support.compass import serving
 from transforms.sample import sample_run
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 Edges = set[tuple[str, str]]
 

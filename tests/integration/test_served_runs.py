@@ -22,6 +22,8 @@ from tests.support.lifecycle import ingest, make_baseline
 from transforms.sample import sample_run
 from transforms.synth.corruptions.artifacts import CLASSIFICATIONS
 
+pytestmark = pytest.mark.slow
+
 Json = dict[str, Any]
 
 

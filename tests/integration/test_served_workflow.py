@@ -12,6 +12,8 @@ from tests.support.artifacts import Artifacts
 from tests.support.compass import compass, serving
 from transforms.sample import sample_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def run() -> Artifacts:

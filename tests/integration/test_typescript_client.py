@@ -11,6 +11,8 @@ import pytest
 
 from tests.support.compass import serving
 
+pytestmark = pytest.mark.slow
+
 SOURCES = Path(__file__).resolve().parents[1] / "typescript"
 OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")
 

@@ -21,6 +21,8 @@ import pytest
 from tests.support.compass import compass, environment, free_port
 from transforms.sample import sample_run
 
+pytestmark = pytest.mark.slow
+
 START_SECONDS = 60.0
 
 
@@ -68,7 +70,6 @@ def _servers(home: Path) -> list[psutil.Process]:
     ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
 def test_up_twice_and_stop(home: Path, stop: signal.Signals) -> None:
     """The first start ingests, the second does not; either signal stops server and database."""

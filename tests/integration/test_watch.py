@@ -40,6 +40,8 @@ from transforms.lifecycle.rollback import rollback
 from transforms.progress import NoProgress
 from transforms.synth.corruptions.artifacts import CLASSIFICATIONS, NODE_YAML
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = "select exists (select from public.runs where run_key = '{}' and state = 'published')"
 
 

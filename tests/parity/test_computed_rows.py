@@ -21,6 +21,8 @@ from transforms.run import open_run
 from transforms.sample import sample_run
 from transforms.schema import prepare
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def manifest() -> Manifest:

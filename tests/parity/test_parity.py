@@ -22,6 +22,8 @@ from transforms.run import Run, open_run
 from transforms.sample import sample_run
 from transforms.transpile.portable import check_portable
 
+pytestmark = pytest.mark.slow
+
 Runs = list[tuple[Run, RunData]]
 
 
@@ -47,7 +49,6 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Runs:
     return _staged(nasty_runs(tmp_path_factory.mktemp("runs")))
 
 
-@pytest.mark.slow
 async def test_every_engine_agrees_on_the_sample_run(database_url: str) -> None:
     compared = await check_parity(database_url, _staged([sample_run()]), NoProgress())
     assert [(each.left, each.right) for each in compared] == [("native", "duckdb"), ("native", "dbt")]
@@ -55,7 +56,6 @@ async def test_every_engine_agrees_on_the_sample_run(database_url: str) -> None:
     assert compared[0].rows == compared[1].rows
 
 
-@pytest.mark.slow
 async def test_every_engine_agrees_on_two_nasty_runs_at_once(database_url: str, nasty: Runs) -> None:
     _assert_equal(await check_parity(database_url, nasty, NoProgress()))
 

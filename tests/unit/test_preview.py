@@ -112,6 +112,7 @@ def test_the_command_shows_counts_without_warnings() -> None:
     assert severities == sorted(severities, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_command_answers_queries() -> None:
     done = compass("preview", SAMPLE, "--sql", "select 1 as one, 'é' as name", "-f", "json")
     assert done.json() == [{"one": 1, "name": "é"}]
@@ -133,6 +134,7 @@ def test_a_broken_run_is_refused(copy: Path) -> None:
     assert "breaks its contracts" in done.stderr
 
 
+@pytest.mark.slow
 def test_each_mart_is_exported_as_parquet(tmp_path: Path, preview: Preview) -> None:
     folder = tmp_path / "deep" / "marts"
     compass("preview", SAMPLE, "--export", str(folder))
@@ -144,6 +146,7 @@ def test_each_mart_is_exported_as_parquet(tmp_path: Path, preview: Preview) -> N
     assert written.drop("loaded_at").equals(preview.signals().drop("loaded_at"))
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared(copy: Path, preview: Preview) -> None:
     before = _edit_classifications(copy)
     document = compass("preview", str(copy), "--diff", SAMPLE, "-f", "json").json()

@@ -14,6 +14,7 @@ TARGETS = {"help", "setup", "demo", "test", "lint", "bench", "lock", "soak", "cl
     "docs",
     "audit",
     "sbom",
+    "slow",
     "pages",
 }
 
@@ -104,5 +105,5 @@ def test_ci_runs_tests_then_checks(repository: Path) -> None:
     assert os.access(script, os.X_OK)
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
     commands = re.findall(r"^make (\w+)$", script.read_text(), re.MULTILINE)
-    assert commands == ["test", "lint"]
+    assert commands == ["test", "slow", "lint"]
     assert "set -euo pipefail" in script.read_text()

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.enums import RunState
-from tests.benchmarks.databases import execute
 from tests.benchmarks.measure import Cost, PostgresServer, run
+from tests.support.databases import execute
 from transforms.compiled.dbt_runner import profile_environment
 from transforms.compiled.manifest import PROJECT
 
