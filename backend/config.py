@@ -31,7 +31,8 @@ class Settings(BaseSettings):
         description="Database; postgres://, postgresql:// and postgresql+asyncpg:// mean the same.",
     )
     READ_DATABASE_URL: str | None = Field(
-        default=None, description="Replica that GET requests read from; default: DATABASE_URL."
+        default=None,
+        description="Replica that GET requests read from, once it has all that was written; default: none.",
     )
     DATABASE_POOL_SIZE: int = Field(
         default=20, ge=1, le=1000, description="Connections that each worker keeps open, per database."

@@ -12,23 +12,25 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 
+from backend.caching.replica import Reads
 from backend.config import Settings
 
 
-def _settings(request: Request) -> Settings:
+# Coroutines, although they wait for nothing: others are run in a thread.
+async def _settings(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
 
 
-def _engine(request: Request) -> AsyncEngine:
+async def _engine(request: Request) -> AsyncEngine:
     return cast(AsyncEngine, request.app.state.engine)
 
 
-def _read_engine(request: Request) -> AsyncEngine:
-    return cast(AsyncEngine, request.app.state.read_engine)
+async def _read_engine(request: Request) -> AsyncEngine:
+    return await cast(Reads, request.app.state.reads).engine()
 
 
 AppSettings = Annotated[Settings, Depends(_settings)]
 Engine = Annotated[AsyncEngine, Depends(_engine)]
 """The database that is written to."""
 ReadEngine = Annotated[AsyncEngine, Depends(_read_engine)]
-"""The database that is read from: the replica, where there is one."""
+"""The database that is read from: the replica, where there is one that has all that was written."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from backend.db.migrate import status_on
 from backend.db.session import connect, snapshot
 from backend.dependencies import AppSettings, Engine, ReadEngine
-from backend.errors import SchemaMismatch
+from backend.errors import DatabaseUnavailable, SchemaMismatch
 from backend.problems import documented
 from backend.responses import JsonResponse
 from backend.schemas.health import Health, Readiness
@@ -25,17 +26,15 @@ async def health(settings: AppSettings) -> Response:
 
 
 async def ready(engine: Engine, read_engine: ReadEngine) -> Response:
-    """Whether the database (and its replica) answers with the schema needed; which runs are served.
+    """Whether the database (or its replica) answers with the schema needed; which runs are served.
 
-    `writable` is false while the database takes no writes: reads are served, writes are answered 503.
+    `writable` is false while the database takes no writes, or only its replica answers: reads are served,
+    writes are answered 503.
     """
-    async with connect(engine) as connection:
+    writable = await _takes_writes(engine)
+    async with snapshot(read_engine) as connection:
         schema = await status_on(connection)
         schema.require()
-        writable = not await connection.scalar(_READ_ONLY)
-    async with snapshot(read_engine) as connection:
-        if read_engine is not engine:
-            (await status_on(connection)).require()
         runs = await published_runs(connection)
     return JsonResponse(
         {
@@ -48,6 +47,14 @@ async def ready(engine: Engine, read_engine: ReadEngine) -> Response:
             ],
         }
     )
+
+
+async def _takes_writes(engine: AsyncEngine) -> bool:
+    try:
+        async with connect(engine) as connection:
+            return not await connection.scalar(_READ_ONLY)
+    except DatabaseUnavailable:
+        return False
 
 
 def install(app: FastAPI) -> None:

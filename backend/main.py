@@ -27,6 +27,7 @@ from backend.auth.middleware import Authentication
 from backend.caching.memory import ResponseMemory
 from backend.caching.middleware import Caching
 from backend.caching.policy import document_validators
+from backend.caching.replica import Reads
 from backend.caching.versions import DataVersions
 from backend.config import Settings, get_settings
 from backend.db.listener import Listener
@@ -123,13 +124,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     engine = create_serving_engine(settings.DATABASE_URL, settings)
-    read_engine = engine
+    replica = None
     if settings.READ_DATABASE_URL is not None:
-        read_engine = create_serving_engine(settings.READ_DATABASE_URL, settings)
+        replica = create_serving_engine(settings.READ_DATABASE_URL, settings)
     listener = Listener(settings.DATABASE_URL)
-    app.state.engine, app.state.read_engine, app.state.listener = engine, read_engine, listener
-    # The versions of the database that answers come from: a replica may be behind.
-    app.state.data_versions = DataVersions(read_engine, listener)
+    versions = DataVersions(engine, listener, replica)
+    app.state.engine, app.state.listener, app.state.data_versions = engine, listener, versions
+    app.state.reads = Reads(engine, replica, versions)
     listener.subscribe(documents.changed)
     try:
         async with _prepared(engine, settings):
@@ -139,7 +140,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         await listener.stop()
         await engine.dispose()
-        await read_engine.dispose()
+        if replica is not None:
+            await replica.dispose()
 
 
 @asynccontextmanager

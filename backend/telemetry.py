@@ -119,8 +119,8 @@ class _State(Collector):
         connections = GaugeMetricFamily(
             "compass_database_connections", "Connections of the pool", labels=["database", "state"]
         )
-        for name, engine in (("primary", state.engine), ("read", state.read_engine)):
-            pool = engine.pool
+        for name, engine in (("primary", state.reads.primary), ("replica", state.reads.replica)):
+            pool = getattr(engine, "pool", None)
             if isinstance(pool, QueuePool):
                 connections.add_metric([name, "idle"], pool.checkedin())
                 connections.add_metric([name, "in_use"], pool.checkedout())

@@ -10,19 +10,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from backend.db.listener import EVERYTHING, Listener
 from backend.db.models import DataVersion
 from backend.db.session import snapshot
+from backend.errors import DatabaseUnavailable
 
 
 class DataVersions:
     """Versions of all scopes, read when an announcement has made the known ones doubtful.
 
     What was announced before a read began is in what is read. While nobody listens, every call
-    reads, so that what is known is never older than the call.
+    reads, so that what is known is never older than the call. A ``replica`` is asked only while the
+    database itself is away.
     """
 
-    def __init__(self, engine: AsyncEngine, listener: Listener) -> None:
+    def __init__(self, engine: AsyncEngine, listener: Listener, replica: AsyncEngine | None = None) -> None:
         self._engine = engine
+        self._replica = replica
         self._listener = listener
-        self._known: dict[str, int] = {}
+        self._known: Mapping[str, int] = {}
         self._announced = 0
         self._read_at = -1
         listener.subscribe(self._changed)
@@ -31,9 +34,7 @@ class DataVersions:
         """Version of each scope. Raises DatabaseUnavailable, StatementTimeout."""
         if not self._listener.connected or self._read_at != self._announced:
             announced = self._announced
-            async with snapshot(self._engine) as connection:
-                rows = await connection.execute(select(DataVersion.scope, DataVersion.version))
-                self._known = {row.scope: row.version for row in rows}
+            self._known = await self._read()
             self._read_at = announced
         return self._known
 
@@ -41,5 +42,21 @@ class DataVersions:
         """This worker has written: its own callers must not be shown what was before."""
         self._changed(EVERYTHING)
 
+    async def _read(self) -> Mapping[str, int]:
+        try:
+            return await versions_on(self._engine)
+        except DatabaseUnavailable:
+            # While nobody can write, the replica knows as much as there is to know.
+            if self._replica is None:
+                raise
+            return await versions_on(self._replica)
+
     def _changed(self, scope: str) -> None:
         self._announced += 1
+
+
+async def versions_on(engine: AsyncEngine) -> Mapping[str, int]:
+    """Version of each scope in the database of ``engine``. Raises DatabaseUnavailable, StatementTimeout."""
+    async with snapshot(engine) as connection:
+        rows = await connection.execute(select(DataVersion.scope, DataVersion.version))
+        return {row.scope: row.version for row in rows}

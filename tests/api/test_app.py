@@ -133,18 +133,6 @@ async def test_a_failed_filling_is_logged_as_an_error_and_serving_goes_on(
     assert "compass build" in said["hint"]
 
 
-async def test_reads_go_to_the_replica(
-    migrated_url: str, connection: asyncpg.Connection, fresh_database_url: str
-) -> None:
-    # Another database stands in for the replica: it shows which of the two was asked.
-    settings = Settings(_env_file=None, DATABASE_URL=migrated_url, READ_DATABASE_URL=fresh_database_url)
-    async with running(create_app(settings)) as client:
-        assert (await client.get("/ready")).status_code == 503
-        unknown = "/api/signals/00000000-0000-4000-8000-000000000000"
-        assert (await client.patch(unknown, json={"description": "x"})).status_code == 404
-        assert (await client.get(unknown)).status_code == 500
-
-
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

@@ -41,8 +41,7 @@ async def test_no_read_needs_more_than_three(known: dict[str, str], ingested_url
             seen.append(statement)
 
     async with running(app) as client:
-        for engine in {app.state.engine, app.state.read_engine}:
-            event.listen(engine.sync_engine, "before_cursor_execute", note)
+        event.listen(app.state.engine.sync_engine, "before_cursor_execute", note)
         counted = {}
         for operation in READING:
             seen.clear()

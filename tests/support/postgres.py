@@ -28,22 +28,41 @@ def programs() -> Path:
 
 
 class Postgres:
-    """A server whose data is in ``home``; ``url`` is that of an empty database, over a Unix socket."""
+    """A server whose data is in ``home``, and that is reached over a Unix socket."""
 
-    def __init__(self, home: Path, max_connections: int) -> None:
+    def __init__(self, home: Path, url: str, max_connections: int) -> None:
         self.home = home
+        self.url = url
         self._data = home / "pgdata"
-        self._options = _OPTIONS.format(connections=max_connections)
+        self._max_connections = max_connections
         # Whoever is root cannot run PostgreSQL: the data belongs to the user who does.
-        with EmbeddedPostgres(home) as made:
-            self.url = made.url
         self.owner = self._data.stat().st_uid
-        self._pg_ctl = programs() / "pg_ctl"
+
+    @classmethod
+    def create(cls, home: Path, max_connections: int) -> Postgres:
+        """One with an empty database."""
+        with EmbeddedPostgres(home) as made:
+            return cls(home, made.url, max_connections)
+
+    def copy(self, home: Path) -> Postgres:
+        """A standby of this one, which runs: it follows as soon as it is started."""
+        os.chown(home, self.owner, -1)
+        url = make_url(self.url)
+        command = [programs() / "pg_basebackup", "--write-recovery-conf", "--checkpoint=fast"]
+        subprocess.run(
+            [*command, "-D", home / "pgdata", "-h", str(url.query["host"]), "-U", str(url.username)],
+            user=self.owner if os.geteuid() == 0 else None,
+            cwd=home,
+            check=True,
+        )
+        reached = url.update_query_dict({"host": str(home)}).render_as_string(hide_password=False)
+        return Postgres(home, reached, self._max_connections)
 
     def start(self, *settings: str) -> None:
         """Start it, with further ``name=value`` settings; returns when it takes connections."""
         folder = make_url(self.url).query["host"]
-        options = " ".join([f'-h "" -k {folder}', self._options, *(f"-c {each}" for each in settings)])
+        limits = _OPTIONS.format(connections=self._max_connections)
+        options = " ".join([f'-h "" -k {folder}', limits, *(f"-c {each}" for each in settings)])
         deadline = time.monotonic() + _SECONDS
         # After a kill it takes a moment until the last of its processes has gone.
         while self._control("start", "-o", options, "-l", str(self._data / "log")):
@@ -75,7 +94,7 @@ class Postgres:
 
     def _control(self, action: str, *arguments: str) -> int:
         return subprocess.run(
-            [self._pg_ctl, "-w", "-t", "20", "-D", str(self._data), *arguments, action],
+            [programs() / "pg_ctl", "-w", "-t", "20", "-D", str(self._data), *arguments, action],
             user=self.owner if os.geteuid() == 0 else None,
             stdin=subprocess.DEVNULL,
             # Not a pipe: the server inherits it, and whoever reads would wait for the server's end.
@@ -89,13 +108,34 @@ class Postgres:
 @contextmanager
 def postgres(max_connections: int = 60) -> Iterator[Postgres]:
     """A running server, gone at the end."""
+    with _home() as home:
+        server = Postgres.create(home, max_connections)
+        with _running(server):
+            yield server
+
+
+@contextmanager
+def standby_of(primary: Postgres) -> Iterator[Postgres]:
+    """A running streaming replica, gone at the end."""
+    with _home() as home:
+        server = primary.copy(home)
+        with _running(server):
+            yield server
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
     # A short path, for the socket.
     with tempfile.TemporaryDirectory(prefix="compass-pg-") as folder:
         home = Path(folder)
         home.chmod(0o755)
-        server = Postgres(home, max_connections)
-        server.start()
-        try:
-            yield server
-        finally:
-            server.stop("immediate")
+        yield home
+
+
+@contextmanager
+def _running(server: Postgres) -> Iterator[None]:
+    server.start()
+    try:
+        yield
+    finally:
+        server.stop("immediate")
