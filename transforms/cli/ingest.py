@@ -65,7 +65,7 @@ def ingest(
     force: Force = False,
     skip_preflight: SkipPreflight = False,
     no_publish: Annotated[bool, typer.Option("--no-publish", help="Stop after the build.")] = False,
-    engine: IngestEngine = IngestEngineOption.DUCKDB,
+    engine: IngestEngine = IngestEngineOption.NATIVE,
     no_wait: NoWait = False,
     output: OutputFormat = Format.TEXT,
 ) -> None:

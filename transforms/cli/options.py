@@ -26,8 +26,8 @@ class EngineOption(StrEnum):
 class IngestEngineOption(StrEnum):
     """Which engine builds the marts of a run whose files are at hand."""
 
-    DUCKDB = "duckdb"
     NATIVE = "native"
+    DUCKDB = "duckdb"
     DBT = "dbt"
 
 
@@ -38,6 +38,6 @@ OutputFormat = Annotated[
 ]
 IngestEngine = Annotated[
     IngestEngineOption,
-    typer.Option("--engine", help="What runs the models; duckdb computes rows beside the database."),
+    typer.Option("--engine", help="What runs the models; duckdb computes rows beside a busy database."),
 ]
 Engine = Annotated[EngineOption, typer.Option("--engine", help="What runs the models.")]

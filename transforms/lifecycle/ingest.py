@@ -73,7 +73,7 @@ async def ingest(
     force: bool = False,
     skip_preflight: bool = False,
     publish_after: bool = True,
-    engine: IngestEngine = "duckdb",
+    engine: IngestEngine = "native",
     on_busy: OnBusy = wait,
 ) -> IngestResult:
     """Bring ``run`` from its directory to served signals.
