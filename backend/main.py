@@ -68,6 +68,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=settings.APP_VERSION,
         description=DESCRIPTION,
         lifespan=_lifespan,
+        # backend.tracing tells of requests where that is wanted; this would be asked about each.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         # Clients are generated from the document: the name of an operation is that of its function.
         generate_unique_id_function=lambda route: route.name,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 import uuid
@@ -9,7 +10,7 @@ from contextlib import suppress
 from http import HTTPStatus
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,10 +18,13 @@ from backend.auth.errors import BodyTooLarge
 from backend.problems import failure, internal_problem
 
 REQUEST_ID_HEADER = "X-Request-ID"
+_REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 # What a caller sends goes into logs and headers: only what can do no harm there is taken over.
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
+# Knows without making a logger for the request whether a line would be shown.
+_plain_logger = logging.getLogger(__name__)
 
 
 class RequestContext:
@@ -46,7 +50,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                message["headers"] = [*message["headers"], (_REQUEST_ID, request_id.encode())]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -59,14 +63,16 @@ class RequestContext:
                 await internal_problem(Request(scope))(scope, receive, send_named)
             finally:
                 # Proxies in front log what goes well; DEBUG shows it here too.
-                log = logger.warning if status >= HTTPStatus.INTERNAL_SERVER_ERROR else logger.debug
-                log(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=status,
-                    milliseconds=round((time.perf_counter() - started) * 1000, 1),
-                )
+                failed = status >= HTTPStatus.INTERNAL_SERVER_ERROR
+                if failed or _plain_logger.isEnabledFor(logging.DEBUG):
+                    logger.log(
+                        logging.WARNING if failed else logging.DEBUG,
+                        "request",
+                        method=scope["method"],
+                        path=scope["path"],
+                        status=status,
+                        milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                    )
 
 
 def _request_id(headers: Headers) -> str:
@@ -74,14 +80,17 @@ def _request_id(headers: Headers) -> str:
     return given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-_SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
+_SECURITY_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+)
 # Answers of the API hold nothing to run or to embed; the pages that document it do.
-_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_API_HEADERS = (
+    *_SECURITY_HEADERS,
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
 
 
 class Hardening:
@@ -113,10 +122,8 @@ class Hardening:
             if too_large and not refusing:
                 return
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(_SECURITY_HEADERS)
-                if scope["path"].startswith("/api"):
-                    headers["Content-Security-Policy"] = _API_POLICY
+                added = _API_HEADERS if scope["path"].startswith("/api") else _SECURITY_HEADERS
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         refusing = False

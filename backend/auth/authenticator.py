@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Protocol
 from uuid import UUID
 
@@ -122,6 +123,7 @@ def authenticator(settings: Settings) -> Authenticator:
             return Open(settings)
 
 
+@lru_cache(maxsize=1_024)
 def is_loopback(host: str) -> bool:
     """Whether an address, or a name like localhost, is of this machine."""
     try:

@@ -35,7 +35,7 @@ class Caching:
     def __init__(self, app: ASGIApp, memory: ResponseMemory, edition: str) -> None:
         self._app = app
         self._memory = memory
-        self._edition = edition
+        self._edition = hashlib.blake2b(edition.encode(), digest_size=16).hexdigest()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
