@@ -12,6 +12,7 @@ from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 
+from backend.caching import standing
 from backend.caching.replica import Reads
 from backend.config import Settings
 
@@ -29,8 +30,14 @@ async def _read_engine(request: Request) -> AsyncEngine:
     return await cast(Reads, request.app.state.reads).engine()
 
 
+async def _standing_values(request: Request) -> standing.StandingValues:
+    return cast(standing.StandingValues, request.app.state.standing_values)
+
+
 AppSettings = Annotated[Settings, Depends(_settings)]
 Engine = Annotated[AsyncEngine, Depends(_engine)]
 """The database that is written to."""
 ReadEngine = Annotated[AsyncEngine, Depends(_read_engine)]
 """The database that is read from: the replica, where there is one that has all that was written."""
+StandingValues = Annotated[standing.StandingValues, Depends(_standing_values)]
+"""What is known of all signals, for as long as they stand."""

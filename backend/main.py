@@ -28,6 +28,7 @@ from backend.caching.memory import ResponseMemory
 from backend.caching.middleware import Caching
 from backend.caching.policy import document_validators
 from backend.caching.replica import Reads
+from backend.caching.standing import StandingValues
 from backend.caching.versions import DataVersions
 from backend.config import Settings, get_settings
 from backend.db.listener import Listener
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings = settings
     app.state.response_memory = ResponseMemory(settings.RESPONSE_CACHE_BYTES)
+    app.state.standing_values = StandingValues()
     health.install(app)
     counting = telemetry.install(app)
     api = APIRouter(prefix="/api", dependencies=[Depends(Require(Right.READ))])

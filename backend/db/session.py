@@ -103,6 +103,18 @@ async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 @asynccontextmanager
+async def single(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection to read by one statement, which sees one state of the database without a transaction.
+
+    Raises DatabaseUnavailable, StatementTimeout.
+    """
+    async with connect(engine) as connection:
+        # Spares the round trips that begin and end a transaction.
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        yield connection
+
+
+@asynccontextmanager
 async def connect(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A connection, as it is. Raises DatabaseUnavailable, StatementTimeout."""
     try:

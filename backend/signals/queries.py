@@ -6,23 +6,34 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, RowMapping, Select, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, func, join, select, true, union_all
 from sqlalchemy.orm import aliased
 
 from backend import cursors
+from backend.caching.standing import standing
 from backend.db.models import Assignment
 from backend.db.models import Signal as Row
 from backend.enums import AssignmentStatus
 from backend.errors import CursorInvalid
 from backend.schemas.signals import Signal, SignalSummary
-from backend.signals.filters import ExportQuery, SignalQuery, SortOrder, ordering, sort_column
+from backend.signals.filters import (
+    ExportQuery,
+    PlaceFilters,
+    SignalFilters,
+    SignalQuery,
+    SortOrder,
+    ordering,
+    sort_column,
+)
 
 RELATED_LIMIT = 10
 FILTER_COLUMNS = ("metric_id", "domain", "simplified_signal_type", "system_name", "service_line")
 """Columns whose values the filter options list."""
 
 Rows = Select[*tuple[Any, ...]]
+Found = sqlalchemy.Row[*tuple[Any, ...]]
 
 # What a signal is rendered from: the columns that the API shows under their own names.
 _COLUMNS = tuple(column for column in Row.__table__.c if column.name in Signal.model_fields)
@@ -30,42 +41,48 @@ _COLUMNS = tuple(column for column in Row.__table__.c if column.name in Signal.m
 _SUMMARY = (Row.id, *(column for column in _COLUMNS if column.name in SignalSummary.model_fields))
 
 _STATUS = func.coalesce(Assignment.status, AssignmentStatus.NEW.value).label("workflow_status")
+FIELDS = (*(str(column.name) for column in _COLUMNS), _STATUS.name)
+"""Names of what each row of signals begins with."""
+
+# Conditions look at signals and at the work on them; the versions of both are of the same state
+# of the database as the rows they are read with.
+_STANDING = standing("signals", "workflow")
+_PAGE = select(*_COLUMNS, _STATUS, _STANDING.c.versions)
 _MOST_SEVERE_FIRST = (Row.simplified_severity.desc().nulls_last(), Row.id)
 
 
 def page(query: SignalQuery) -> Rows:
     """A page of signals and the one after it, to tell that there is more.
 
-    Each row carries ``total_count``, and an empty page is one row without id. Raises CursorInvalid.
+    Each row ends with ``versions``, those of the data that the page was read from; an empty page is
+    one row without id. Raises CursorInvalid.
     """
     conditions = query.conditions()
-    total = select(func.count().label("total_count")).select_from(Row).where(*conditions).subquery("total")
-    column = sort_column(query.sort_by)
     chosen = (
         _after(query, conditions) if query.cursor else _ids(query, conditions).offset(query.offset)
     ).subquery("page")
     # Only the page's own rows are read in full.
-    signals = (
-        select(chosen.c.id.label("chosen_id"), *_COLUMNS).join(Row, Row.id == chosen.c.id).subquery("rows")
-    )
-    return (
-        select(total.c.total_count, *(each for each in signals.c if each.name != "chosen_id"), _STATUS)
-        .select_from(
-            total.outerjoin(signals, true()).outerjoin(Assignment, Assignment.signal_id == signals.c.id)
-        )
+    signals = join(chosen, Row, Row.id == chosen.c.id).outerjoin(Assignment, Assignment.signal_id == Row.id)
+    return _PAGE.select_from(_STANDING.outerjoin(signals, true())).order_by(
         # A join need not keep the order of what it joins.
-        .order_by(ordering(signals.c[column.name], query.sort_order, nullable=True), signals.c.id)
+        ordering(sort_column(query.sort_by), query.sort_order, nullable=True),
+        Row.id,
     )
 
 
-def cut(query: SignalQuery, rows: Sequence[RowMapping]) -> tuple[list[RowMapping], str | None]:
+def total(filters: SignalFilters) -> Select[int]:
+    """How many signals the filters let through, on all pages."""
+    return select(func.count()).select_from(Row).where(*filters.conditions())
+
+
+def cut(query: SignalQuery, rows: Sequence[Found]) -> tuple[list[Found], str | None]:
     """The signals of a page, and the cursor of the page after it, None when that is empty."""
-    signals = [row for row in rows if row["id"] is not None]
+    signals = [row for row in rows if row.id is not None]
     if len(signals) <= query.limit:
         return signals, None
     last = signals[query.limit - 1]
-    value = last[sort_column(query.sort_by).name]
-    return signals[: query.limit], cursors.encode(query.sort_by, query.sort_order, value, str(last["id"]))
+    value = getattr(last, sort_column(query.sort_by).name)
+    return signals[: query.limit], cursors.encode(query.sort_by, query.sort_order, value, str(last.id))
 
 
 def matching(query: ExportQuery) -> Rows:
@@ -134,6 +151,11 @@ def one(signal_id: UUID) -> Rows:
     return _signals().where(Row.id == signal_id)
 
 
+def versions() -> Select[list[int] | None]:
+    """Versions of the data that totals and filter options are computed from."""
+    return select(_STANDING.c.versions)
+
+
 def related(signal_id: UUID) -> Rows:
     """Signals of the same place (facility, service line, dimensions) on other metrics, most severe first."""
     other = aliased(Row, name="origin")
@@ -199,12 +221,12 @@ def technical(signal_id: UUID) -> Rows:
     ).where(Row.id == signal_id)
 
 
-def filter_options(conditions: list[ColumnElement[bool]]) -> Rows:
+def filter_options(place: PlaceFilters) -> Rows:
     """Values of the columns to filter by, in one scan: a row a value, with the number of its signals."""
     columns = [Row.__table__.c[name] for name in FILTER_COLUMNS]
     return (
         select(*columns, func.count().label("signals"))
-        .where(Row.active, *conditions)
+        .where(Row.active, *place.place_conditions())
         .group_by(func.grouping_sets(*columns))
     )
 

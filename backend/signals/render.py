@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
 
-from backend.signals import stored
+from backend.enums import SignalDomain
+from backend.signals import queries, stored
 
 _NOT_SHOWN = ("total_count", "edge_types")
 _HIERARCHY_EDGES = ("segments_into", "drills_to")
 
 
-def signal(row: RowMapping, now: datetime | None = None) -> dict[str, Any]:
+def signal(row: queries.Found, now: datetime | None = None) -> dict[str, Any]:
     """A signal of the API."""
-    signal_id = str(row["id"])
-    rendered: dict[str, Any] = {}
-    for key, value in row.items():
-        # Keys of rows are a subclass of str, which JSON serializers refuse.
-        name = str(key)
-        if name in stored.DOCUMENTS:
-            rendered[name] = stored.document(name, value, signal_id)
-        elif name != "total_count":
-            rendered[name] = value
-    rendered["id"] = signal_id
-    open_for = (now or datetime.now(UTC)) - row["detected_at"]
+    rendered: dict[str, Any] = dict(zip(queries.FIELDS, row, strict=False))
+    signal_id = rendered["id"] = str(rendered["id"])
+    for name in stored.DOCUMENTS:
+        rendered[name] = stored.document(name, rendered[name], signal_id)
+    open_for = (now or datetime.now(UTC)) - rendered["detected_at"]
     rendered["days_open"] = max(0, open_for.days)
     return rendered
+
+
+def filter_options(rows: Sequence[RowMapping]) -> dict[str, Any]:
+    """Values of filters in order, and how many signals have each."""
+    counts: dict[str, dict[str, int]] = {
+        name: {row[name]: row["signals"] for row in rows if row[name] is not None}
+        for name in queries.FILTER_COLUMNS
+    }
+    options: dict[str, Any] = {name: sorted(values) for name, values in counts.items()}
+    options["domain"].sort(key=list(SignalDomain).index)
+    return {**options, "counts": counts}
 
 
 def summary(row: RowMapping) -> dict[str, Any]:

@@ -12,9 +12,8 @@ from starlette.responses import Response
 
 from backend.auth.dependencies import Worker
 from backend.db.models import Signal as Row
-from backend.db.session import begin, snapshot
-from backend.dependencies import Engine, ReadEngine
-from backend.enums import SignalDomain
+from backend.db.session import begin, single, snapshot
+from backend.dependencies import Engine, ReadEngine, StandingValues
 from backend.errors import ContributionsMissing, CursorInvalid, SignalNotFound, TechnicalDetailsMissing
 from backend.problems import documented
 from backend.responses import JsonResponse
@@ -32,26 +31,37 @@ from backend.schemas.signals import (
 from backend.schemas.technical import TechnicalDetails
 from backend.signals import contributions, export, queries, render
 from backend.signals.export import CsvResponse
-from backend.signals.filters import ExportQuery, PlaceFilters, SignalQuery
+from backend.signals.filters import ExportQuery, PlaceFilters, SignalFilters, SignalQuery
 
 EDGE_TYPE = "drills_to"
+_FILTERS = set(SignalFilters.model_fields)
 
 router = APIRouter(prefix="/signals", tags=["signals"])
 
 
 @router.get("", response_model=SignalPage, responses=documented(CursorInvalid))
-async def list_signals(query: Annotated[SignalQuery, Query()], engine: ReadEngine) -> Response:
+async def list_signals(
+    query: Annotated[SignalQuery, Query()], engine: ReadEngine, values: StandingValues
+) -> Response:
     """A page of signals. Pages never overlap: equal sort values are ordered by id.
 
     Deep pages cost no more than the first when ``cursor`` is the ``next_cursor`` of the page before;
     ``offset`` is ignored then.
     """
-    async with snapshot(engine) as connection:
-        rows = (await connection.execute(queries.page(query))).mappings().all()
+    async with single(engine) as connection:
+        rows = (await connection.execute(queries.page(query))).all()
+    question = query.model_dump_json(include=_FILTERS)
+    total_count = values.get(question, rows[0].versions)
+    if total_count is None:
+        # The page again: it and the number are to be of one state of the database.
+        async with snapshot(engine) as connection:
+            rows = (await connection.execute(queries.page(query))).all()
+            total_count = await connection.scalar(queries.total(query))
+        values.put(question, rows[0].versions, total_count)
     signals, next_cursor = queries.cut(query, rows)
     return JsonResponse(
         {
-            "total_count": rows[0]["total_count"],
+            "total_count": total_count,
             "offset": query.offset,
             "limit": query.limit,
             "next_cursor": next_cursor,
@@ -61,17 +71,19 @@ async def list_signals(query: Annotated[SignalQuery, Query()], engine: ReadEngin
 
 
 @router.get("/filter-options", response_model=FilterOptions, responses=documented())
-async def filter_options(place: Annotated[PlaceFilters, Query()], engine: ReadEngine) -> Response:
+async def filter_options(
+    place: Annotated[PlaceFilters, Query()], engine: ReadEngine, values: StandingValues
+) -> Response:
     """Values that filters can take, among the signals of a place."""
+    question = f"options {place.model_dump_json()}"
     async with snapshot(engine) as connection:
-        rows = (await connection.execute(queries.filter_options(place.place_conditions()))).mappings().all()
-    counts: dict[str, dict[str, int]] = {
-        name: {row[name]: row["signals"] for row in rows if row[name] is not None}
-        for name in queries.FILTER_COLUMNS
-    }
-    options: dict[str, Any] = {name: sorted(values) for name, values in counts.items()}
-    options["domain"].sort(key=list(SignalDomain).index)
-    return JsonResponse({**options, "counts": counts})
+        versions = await connection.scalar(queries.versions())
+        options = values.get(question, versions)
+        if options is None:
+            rows = (await connection.execute(queries.filter_options(place))).mappings().all()
+            options = render.filter_options(rows)
+            values.put(question, versions, options)
+    return JsonResponse(options)
 
 
 @router.get(
@@ -96,7 +108,7 @@ async def facilities(
     system_name: Annotated[SearchText | None, Query(description="Health system, exactly.")] = None,
 ) -> Response:
     """Names of the facilities that have signals, in order."""
-    async with snapshot(engine) as connection:
+    async with single(engine) as connection:
         names = (await connection.scalars(queries.facilities(system_name))).all()
     return JsonResponse(sorted(names))
 
@@ -104,8 +116,8 @@ async def facilities(
 @router.get("/{signal_id}", response_model=Signal, responses=documented(SignalNotFound))
 async def get_signal(signal_id: UUID, engine: ReadEngine) -> Response:
     """One signal, also one that is no longer active."""
-    async with snapshot(engine) as connection:
-        return JsonResponse(render.signal(await _one(connection, queries.one(signal_id), signal_id)))
+    async with single(engine) as connection:
+        return JsonResponse(render.signal(await _signal(connection, signal_id)))
 
 
 @router.patch("/{signal_id}", response_model=Signal, responses=documented(SignalNotFound))
@@ -117,14 +129,14 @@ async def update_signal(signal_id: UUID, changes: SignalUpdate, engine: Engine, 
     async with begin(engine) as connection:
         if values:
             await connection.execute(update(Row).where(Row.id == signal_id).values(values))
-        row = await _one(connection, queries.one(signal_id), signal_id)
+        row = await _signal(connection, signal_id)
     return JsonResponse(render.signal(row))
 
 
 @router.get("/{signal_id}/temporal", response_model=SignalTemporal, responses=documented(SignalNotFound))
 async def temporal(signal_id: UUID, engine: ReadEngine) -> Response:
     """How a signal developed over the periods."""
-    async with snapshot(engine) as connection:
+    async with single(engine) as connection:
         row = await _one(connection, queries.technical(signal_id), signal_id)
     return JsonResponse(render.temporal(row))
 
@@ -136,7 +148,7 @@ async def temporal(signal_id: UUID, engine: ReadEngine) -> Response:
 )
 async def technical_details(signal_id: UUID, engine: ReadEngine) -> Response:
     """The statistics behind a signal: those of this very entity, metric and run."""
-    async with snapshot(engine) as connection:
+    async with single(engine) as connection:
         row = await _one(connection, queries.technical(signal_id), signal_id)
     details = render.technical_details(row)
     if details is None:
@@ -165,7 +177,7 @@ async def signal_contributions(
 async def related(signal_id: UUID, engine: ReadEngine) -> Response:
     """At most ten signals of the same facility, service line and dimensions on other metrics."""
     async with snapshot(engine) as connection:
-        rows = (await connection.execute(queries.related(signal_id))).mappings().all()
+        rows = (await connection.execute(queries.related(signal_id))).all()
         if not rows:
             await _one(connection, queries.technical(signal_id), signal_id)
     return JsonResponse([render.signal(row) for row in rows])
@@ -216,6 +228,13 @@ async def parent(signal_id: UUID, engine: ReadEngine) -> Response:
             "has_parent": row is not None,
         }
     )
+
+
+async def _signal(connection: AsyncConnection, signal_id: UUID) -> queries.Found:
+    row = (await connection.execute(queries.one(signal_id))).one_or_none()
+    if row is None:
+        raise SignalNotFound(signal_id)
+    return row
 
 
 async def _one(connection: AsyncConnection, query: queries.Rows, signal_id: UUID) -> RowMapping:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import orjson
 import structlog
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -42,7 +43,7 @@ def document(name: str, stored: Any, signal_id: str) -> Any:
         return None
     adapter = _OF_SIGNALS[name]
     try:
-        value = adapter.validate_json(stored) if isinstance(stored, str) else adapter.validate_python(stored)
+        value = _parsed(adapter, stored) if isinstance(stored, str) else adapter.validate_python(stored)
     except ValidationError as error:
         _left_out(name, signal_id, error)
         return None
@@ -65,6 +66,15 @@ def details(stored: Mapping[str, Any], signal_id: str) -> dict[str, Any]:
                 _left_out(name, signal_id, error)
             found[name] = None
     return found
+
+
+def _parsed(adapter: TypeAdapter[Any], text: str) -> Any:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        # Slower, but it takes NaN and Infinity, and says where the text ends to be JSON.
+        return adapter.validate_json(text)
+    return adapter.validate_python(value)
 
 
 def _parallel(trends: PeerPercentileTrends) -> bool:

@@ -16,7 +16,7 @@ from tests.api.conftest import running
 MOST = 3
 
 # What tells whether a kept answer still stands is asked before any handler.
-_ASIDE = re.compile(r"\bFROM data_versions\b")
+_ASIDE = re.compile(r"SELECT data_versions\.scope\b")
 
 READING = [
     operation
