@@ -61,8 +61,13 @@ def resolve_inside(root: Path, relative: Path) -> Path:
 
     ``root`` is resolved already, ``relative`` neither absolute nor climbing.
     """
+    path = root / relative
     try:
-        resolved = (root / relative).resolve()
+        try:
+            # A circle of links is an error only where the path must exist: OSError, before 3.13 RuntimeError.
+            resolved = path.resolve(strict=True)
+        except (FileNotFoundError, NotADirectoryError):
+            resolved = path.resolve()
     except (OSError, RuntimeError) as error:
         raise PathEscapesRun(relative.as_posix(), relative.as_posix()) from error
     if resolved.is_relative_to(root):

@@ -14,7 +14,6 @@ from starlette.requests import HTTPConnection
 from backend.auth import api_keys
 from backend.auth.actor import LOCAL, Actor
 from backend.auth.errors import Forbidden, RemoteWithoutAuthentication, Unauthenticated
-from backend.auth.tokens import TokenVerifier
 from backend.config import Settings
 from backend.db.models import User
 from backend.db.session import snapshot
@@ -82,6 +81,9 @@ class ByToken:
     """Callers send a JSON Web Token; those whose address has an account act as that user."""
 
     def __init__(self, settings: Settings) -> None:
+        # Cryptography takes a while to import, and most services do without.
+        from backend.auth.tokens import TokenVerifier
+
         self._verifier = TokenVerifier(settings)
         self._role_claim = settings.AUTH_JWT_ROLE_CLAIM
 

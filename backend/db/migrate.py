@@ -1,4 +1,4 @@
-"""The schema of the application's tables: what it is, and bringing it up to date.
+"""Bringing the schema of the application's tables up to date.
 
 ``python -m backend.db.migrate upgrade|status`` is for images that hold the service alone.
 """
@@ -8,69 +8,30 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.config import get_settings
-from backend.db.locks import MIGRATION
+from backend.db.locks import MIGRATION as MIGRATION_LOCK
+from backend.db.revision import MIGRATIONS, SchemaStatus, status_on
 from backend.db.session import connect, create_engine
-from backend.errors import DomainError, SchemaMismatch
+from backend.errors import DomainError
 
 _Answer = TypeVar("_Answer")
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaStatus:
-    """Revision a database is at (None when it has none) and the one this version needs."""
-
-    current: str | None
-    head: str
-    known: bool
-    """Whether this version knows the revision that the database is at."""
-
-    @property
-    def up_to_date(self) -> bool:
-        """Whether the database has the schema this version needs."""
-        return self.current == self.head
-
-    def require(self) -> None:
-        """Raise SchemaMismatch unless the schema is up to date."""
-        if not self.up_to_date:
-            raise SchemaMismatch(self.current, self.head, known=self.known)
-
-
-def head() -> str:
-    """The revision this version needs."""
-    return _revisions()[0]
-
-
-def current(database_url: str) -> str | None:
-    """The revision a database is at; None when it has none. Raises DatabaseUnavailable."""
-    return asyncio.run(_with_connection(database_url, _current))
-
-
 def status(database_url: str) -> SchemaStatus:
     """Where a database's schema is, and where it must be. Raises DatabaseUnavailable."""
-    return _compare(current(database_url))
-
-
-async def status_on(connection: AsyncConnection) -> SchemaStatus:
-    """As ``status``, on a connection that is open already."""
-    return _compare(await connection.run_sync(_current))
+    return asyncio.run(_with_connection(database_url, status_on))
 
 
 def upgrade(database_url: str) -> None:
-    """Bring a database to ``head``; several processes may do so at once.
+    """Bring a database to ``HEAD``; several processes may do so at once.
 
     Raises DatabaseUnavailable, and SchemaMismatch when the database is at a revision that this
     version does not know.
@@ -78,49 +39,38 @@ def upgrade(database_url: str) -> None:
     asyncio.run(_with_connection(database_url, _upgrade))
 
 
-def _upgrade(connection: Connection) -> None:
+async def _upgrade(connection: AsyncConnection) -> None:
     # A session lock: each revision has a transaction of its own.
-    connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION})
-    connection.commit()
+    await connection.execute(text("select pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
+    await connection.commit()
     try:
-        found = _compare(_current(connection))
-        connection.rollback()
+        found = await status_on(connection)
+        await connection.rollback()
         if not found.known:
             found.require()
-        command.upgrade(_config(connection), "head")
+        await connection.run_sync(lambda held: command.upgrade(config(held), "head"))
     finally:
-        connection.rollback()
-        connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": MIGRATION})
-        connection.commit()
+        await connection.rollback()
+        await connection.execute(text("select pg_advisory_unlock(:lock)"), {"lock": MIGRATION_LOCK})
+        await connection.commit()
 
 
-def _current(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _compare(revision: str | None) -> SchemaStatus:
-    return SchemaStatus(current=revision, head=head(), known=revision is None or revision in _revisions())
-
-
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's settings: where the revisions are, and the connection to apply them on."""
+    settings = Config()
     # A percent sign in a path would start an interpolation.
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
+    settings.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings
 
 
-@cache
-def _revisions() -> tuple[str, ...]:
-    """Every revision this version knows, the newest first."""
-    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())
-
-
-async def _with_connection(database_url: str, work: Callable[[Connection], _Answer]) -> _Answer:
+async def _with_connection(
+    database_url: str, work: Callable[[AsyncConnection], Awaitable[_Answer]]
+) -> _Answer:
     engine = create_engine(database_url)
     try:
         async with connect(engine) as connection:
-            return await connection.run_sync(work)
+            return await work(connection)
     finally:
         await engine.dispose()
 

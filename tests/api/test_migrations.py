@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 import backend.db.models
 from backend.db import migrate
 from backend.db.base import Base
+from backend.db.revision import HEAD
 from backend.db.session import create_engine
 from backend.errors import DatabaseUnavailable, SchemaMismatch
 from tests.api.marts import open_connection
@@ -100,10 +101,16 @@ def _step(database_url: str, direction: Callable[[Config, str], None], revision:
     """One step of Alembic, up or down, as an operator takes it."""
 
     def move(connection: Connection) -> None:
-        direction(migrate._config(connection), revision)
+        direction(migrate.config(connection), revision)
         connection.commit()
 
-    asyncio.run(migrate._with_connection(database_url, move))
+    async def go() -> None:
+        engine = create_engine(database_url)
+        async with engine.connect() as connection:
+            await connection.run_sync(move)
+        await engine.dispose()
+
+    asyncio.run(go())
 
 
 async def _catalogs(database_url: str) -> dict[str, list[tuple[Any, ...]]]:
@@ -118,9 +125,9 @@ async def _catalogs(database_url: str) -> dict[str, list[tuple[Any, ...]]]:
 
 async def test_an_empty_database_comes_to_head(fresh_database_url: str) -> None:
     before = await asyncio.to_thread(migrate.status, fresh_database_url)
-    assert (before.current, before.head, before.up_to_date) == (None, migrate.head(), False)
+    assert (before.current, before.head, before.up_to_date) == (None, HEAD, False)
     await asyncio.to_thread(migrate.upgrade, fresh_database_url)
-    assert await asyncio.to_thread(migrate.current, fresh_database_url) == migrate.head()
+    assert (await asyncio.to_thread(migrate.status, fresh_database_url)).current == HEAD
     catalogs = await _catalogs(fresh_database_url)
     assert {row[0] for row in catalogs["columns"]} == {
         "runs",
@@ -142,7 +149,7 @@ async def test_every_revision_goes_up_and_one_step_down(fresh_database_url: str,
     """Each is applied, taken back and applied again; nothing is lost, and the schema is what it was."""
     url = fresh_database_url
     revisions = [script.revision for script in _scripts().walk_revisions()][::-1]
-    assert revisions[-1] == migrate.head()
+    assert revisions[-1] == HEAD
     for revision in revisions:
         before, rows = await _catalogs(url), await _counts(url)
         await asyncio.to_thread(_step, url, command.upgrade, revision)
@@ -176,7 +183,7 @@ def test_the_server_refuses_a_schema_it_does_not_know(fresh_database_url: str) -
     first = [script.revision for script in _scripts().walk_revisions()][-1]
     _step(fresh_database_url, command.upgrade, first)
     said = refused()
-    assert f"at {first}, this version needs {migrate.head()}" in said
+    assert f"at {first}, this version needs {HEAD}" in said
     assert "hint: run `compass db upgrade`" in said
     _step(fresh_database_url, command.stamp, "head")
     asyncio.run(_set_revision(fresh_database_url, "9999"))
@@ -186,7 +193,7 @@ def test_the_server_refuses_a_schema_it_does_not_know(fresh_database_url: str) -
 
 
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(migrate._config())
+    return ScriptDirectory.from_config(migrate.config())
 
 
 async def _set_revision(database_url: str, revision: str) -> None:
@@ -237,7 +244,7 @@ async def test_several_processes_migrate_at_once(fresh_database_url: str) -> Non
     ]
     outcomes = [(child.communicate(timeout=60), child.returncode) for child in children]
     assert [code for _, code in outcomes] == [0, 0, 0], outcomes
-    assert await asyncio.to_thread(migrate.current, fresh_database_url) == migrate.head()
+    assert (await asyncio.to_thread(migrate.status, fresh_database_url)).current == HEAD
 
 
 async def test_a_revision_of_the_future_is_left_alone(fresh_database_url: str) -> None:
@@ -245,7 +252,7 @@ async def test_a_revision_of_the_future_is_left_alone(fresh_database_url: str) -
     await _set_revision(fresh_database_url, "9999")
     with pytest.raises(SchemaMismatch, match="9999"):
         await asyncio.to_thread(migrate.upgrade, fresh_database_url)
-    assert await asyncio.to_thread(migrate.current, fresh_database_url) == "9999"
+    assert (await asyncio.to_thread(migrate.status, fresh_database_url)).current == "9999"
 
 
 def test_an_unreachable_server_is_said_so() -> None:
@@ -260,7 +267,7 @@ def test_the_command_says_where_the_schema_is(
     assert migrate.main(["status"]) == 4
     assert "empty" in capsys.readouterr().out
     assert migrate.main(["upgrade"]) == 0
-    assert migrate.head() in capsys.readouterr().out
+    assert HEAD in capsys.readouterr().out
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     assert migrate.main(["status"]) == 4
     assert "does not answer" in capsys.readouterr().err
