@@ -6,13 +6,14 @@ import asyncio
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from tests.support import planted
 from tests.support.compass import compass
 from tests.support.databases import copy_database, database
 
@@ -53,7 +54,18 @@ def server_url() -> Iterator[str]:
         for setting in ("fsync", "full_page_writes"):
             _execute(server.url, f"alter system set {setting} = off")
         _execute(server.url, "select pg_reload_conf()")
-        yield server.url
+        yield planted.plant(server.url)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test whose own output, that of the application it runs included, shows a password."""
+    report = yield
+    for name, said in report.sections:
+        if planted.PASSWORD in said and report.outcome != "failed":
+            report.outcome = "failed"
+            report.longrepr = f"{name} shows the password of the database"
+    return report
 
 
 def _plain(url: str) -> str:

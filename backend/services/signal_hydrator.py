@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, exists, func, literal, select, text, update
+from sqlalchemy import ColumnElement, CursorResult, exists, func, literal, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -75,11 +76,17 @@ async def publish(connection: AsyncConnection, run_key: str) -> HydrationResult:
     await connection.execute(
         update(Run)
         .where(Run.run_key == run_key)
-        .values(state=RunState.PUBLISHED, published_at=func.now(), error=None)
+        .values(state=RunState.PUBLISHED, published_at=_after_the_others(run.graph_name), error=None)
     )
     result = await hydrate(connection, run_key)
     await connection.execute(select(func.pg_notify(PUBLISHED_CHANNEL, run_key)))
     return result
+
+
+def _after_the_others(graph_name: str) -> ColumnElement[datetime]:
+    """Now, or just after the latest publish, where the clock has gone back since: rollback goes by it."""
+    latest = select(func.max(Run.published_at)).where(Run.graph_name == graph_name).scalar_subquery()
+    return func.greatest(func.now(), latest + timedelta(microseconds=1))
 
 
 async def hydrate(

@@ -19,9 +19,10 @@ from sqlalchemy.engine import make_url
 
 from tests.support.compass import serving
 from tests.support.disk import small_disk, used
-from tests.support.disturbed import PASSWORD, Api, assert_problem, wait_for, writing
+from tests.support.disturbed import Api, assert_problem, wait_for, writing
 from tests.support.lifecycle import make_baseline
 from tests.support.manifests import connected, execute, until
+from tests.support.planted import PASSWORD
 from tests.support.postgres import postgres
 from tests.support.proxy import Proxy
 from tests.support.requests import RELOAD, operations
@@ -38,10 +39,10 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         server = stack.enter_context(postgres())
         baseline = make_baseline(server.url, folder)
         proxy = stack.enter_context(Proxy(server.url))
-        url = make_url(proxy.url).set(password=PASSWORD).render_as_string(hide_password=False)
+        assert make_url(proxy.url).password == PASSWORD
         said = stack.enter_context((folder / "said").open("w+b"))
         extra = {"DATABASE_STATEMENT_TIMEOUT": str(STATEMENT_SECONDS), "LOG_FORMAT": "json"}
-        client = stack.enter_context(serving(url, "--workers", "2", said=said, **extra))
+        client = stack.enter_context(serving(proxy.url, "--workers", "2", said=said, **extra))
         yield Api(client, server, proxy, baseline, said, operations(client))
 
 

@@ -17,6 +17,8 @@ from typing import IO, Any
 
 import httpx
 
+from tests.support.planted import assert_absent
+
 START_SECONDS = 30.0
 _REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -53,6 +55,7 @@ def compass(*arguments: str, database_url: str | None = None, check: bool = True
         check=False,
     )
     outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    assert_absent(done.stdout + done.stderr, f"compass {' '.join(arguments)}")
     if check:
         assert outcome.code == 0, f"{arguments}: {outcome.stderr or outcome.stdout}"
     return outcome
@@ -91,15 +94,19 @@ def serving(
         finally:
             server.terminate()
             server.wait(timeout=START_SECONDS)
+            assert_absent(_said(output), "the server's log")
+
+
+def _said(output: IO[bytes]) -> str:
+    output.seek(0)
+    return output.read().decode(errors="replace")
 
 
 def _wait(client: httpx.Client, server: subprocess.Popen[bytes], output: IO[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            output.seek(0)
-            said = output.read().decode(errors="replace")
-            raise AssertionError(f"the server ended with {server.returncode}: {said}")
+            raise AssertionError(f"the server ended with {server.returncode}: {_said(output)}")
         try:
             if client.get("/health").status_code == 200:
                 return

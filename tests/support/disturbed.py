@@ -15,12 +15,11 @@ import psutil
 
 from tests.support.lifecycle import Baseline
 from tests.support.manifests import rows
+from tests.support.planted import PASSWORD
 from tests.support.postgres import Postgres
 from tests.support.proxy import Proxy
 from tests.support.requests import RELOAD, Operation
 
-# Nobody may ever see it.
-PASSWORD = "planted-9f2c"
 ANSWER_SECONDS = 12.0
 RECOVERY_SECONDS = 15.0
 

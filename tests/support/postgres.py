@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 from sqlalchemy.engine import make_url
 
+from tests.support.planted import plant
 from transforms.embedded import EmbeddedPostgres
 
 _SECONDS = 30.0
@@ -42,7 +43,7 @@ class Postgres:
     def create(cls, home: Path, max_connections: int) -> Postgres:
         """One with an empty database."""
         with EmbeddedPostgres(home) as made:
-            return cls(home, made.url, max_connections)
+            return cls(home, plant(made.url), max_connections)
 
     def copy(self, home: Path) -> Postgres:
         """A standby of this one, which runs: it follows as soon as it is started."""
