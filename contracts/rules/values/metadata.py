@@ -57,6 +57,8 @@ TOTAL_TOLERANCE = 1e-8
 """Absolute and relative: sums of twelve doubles in any order differ by less."""
 PER_PERIOD = "per_period"
 
+_SLICE_ROWS = 2_000
+"""Rows decoded at a time: decoded arrays take many times the memory of their text."""
 _POINTS = pl.List(pl.Struct({"period": pl.String, "value": pl.Float64}))
 _PLAIN_NAME = re.compile(r"\w+")
 
@@ -114,59 +116,88 @@ def _has_key(column: str, name: str) -> pl.Expr:
 
 def _months_and_totals(rows: pl.DataFrame, periodic: tuple[str, ...]) -> Iterator[Finding]:
     """Decode the per-period arrays once and compare each with timeline and total."""
-    try:
-        decoded = _decode(rows, periodic)
-    except pl.exceptions.ComputeError:
-        bad, wrong = _unreadable(rows, periodic)
+    unreadable: list[pl.DataFrame] = []
+    suspects: list[pl.DataFrame] = []
+    for part in rows.iter_slices(_SLICE_ROWS):
+        try:
+            decoded = _decode(part, periodic)
+        except pl.exceptions.ComputeError:
+            bad, good = _unreadable(part, periodic)
+            unreadable.append(bad)
+            try:
+                decoded = _decode(good, periodic)
+            except pl.exceptions.ComputeError:
+                continue
+        suspects.append(_suspects(decoded, periodic))
+    if unreadable:
         yield from fold(
             WRONG_TYPE,
-            bad,
-            lambda row: wrong[row["row"]][1],
-            json_path=lambda row: wrong[row["row"]][0],
+            pl.concat(unreadable),
+            lambda row: str(row["reason"]),
+            json_path=lambda row: str(row["pointer"]),
         )
-        try:
-            decoded = _decode(rows.with_row_index("row").join(bad, on="row", how="anti"), periodic)
-        except pl.exceptions.ComputeError:
-            return
+    if suspects:
+        yield from _contradictions(pl.concat(suspects), periodic)
+
+
+def _suspects(decoded: pl.DataFrame, periodic: tuple[str, ...]) -> pl.DataFrame:
+    """Rows where something differs: for each column its months, its total and the sum of its months."""
+    read: dict[str, pl.Expr] = {}
     for name in periodic:
         points = pl.col("monthly").struct.field(name)
-        column = decoded.filter(points.is_not_null()).with_columns(
-            written=points.list.eval(_month()).list.join(" "),
-            sum=points.list.eval(pl.element().struct.field("value")).list.sum(),
-            total=pl.col("totals").struct.field(name),
-        )
-        other_months = column.filter(pl.col("written") != pl.col("months"))
-        yield from fold(
-            PER_PERIOD_MONTHS,
-            other_months,
-            f"the months of {name} are not those of the timeline",
-            json_path=f"/metadata/per_period/{name}",
-            expected=lambda row: row["months"],
-            actual=lambda row: row["written"],
-        )
-        allowed = TOTAL_TOLERANCE * pl.max_horizontal(pl.lit(1.0), pl.col("sum").abs())
-        yield from fold(
-            PER_PERIOD_TOTAL,
-            column.filter((pl.col("total") - pl.col("sum")).abs() > allowed),
-            f"{name} is not the sum of its months",
-            json_path=f"/metadata/{name}",
-            expected=lambda row: f"{row['sum']!r} (tolerance {TOTAL_TOLERANCE:g})",
-            actual=lambda row: repr(row["total"]),
-        )
-    if {"encounters", "uniquePatients"} <= set(periodic):
-        yield from _monthly_patients(decoded)
+        read |= {
+            f"{name} written": points.list.eval(_month()).list.join(" "),
+            f"{name} sum": points.list.eval(pl.element().struct.field("value")).list.sum(),
+            f"{name} total": pl.col("totals").struct.field(name),
+        }
+    differing = [condition for name in periodic for condition in (_other_months(name), _other_total(name))]
+    found = decoded.with_columns(**read, more_patients=_more_patients(periodic)).drop("monthly", "totals")
+    return found.filter(pl.any_horizontal(*differing, "more_patients"))
 
 
-def _monthly_patients(decoded: pl.DataFrame) -> list[Finding]:
+def _other_months(name: str) -> pl.Expr:
+    return pl.col(f"{name} written") != pl.col("months")
+
+
+def _other_total(name: str) -> pl.Expr:
+    allowed = TOTAL_TOLERANCE * pl.max_horizontal(pl.lit(1.0), pl.col(f"{name} sum").abs())
+    return (pl.col(f"{name} total") - pl.col(f"{name} sum")).abs() > allowed
+
+
+def _more_patients(periodic: tuple[str, ...]) -> pl.Expr:
+    """Whether a month has more unique patients than encounters, which both list the same months."""
+    if not {"encounters", "uniquePatients"} <= set(periodic):
+        return pl.lit(False)
     patients, encounters = (
         pl.col("monthly").struct.field(name).list.eval(pl.element().struct.field("value"))
         for name in ("uniquePatients", "encounters")
     )
-    same = decoded.filter(patients.list.len() == encounters.list.len())
-    excess = same.filter((patients - encounters).list.max() > 0)
-    return fold(
+    same = patients.list.len() == encounters.list.len()
+    # Lists of unlike lengths cannot be subtracted: they are left empty.
+    return (pl.when(same).then(patients) - pl.when(same).then(encounters)).list.max() > 0
+
+
+def _contradictions(suspects: pl.DataFrame, periodic: tuple[str, ...]) -> Iterator[Finding]:
+    for name in periodic:
+        yield from fold(
+            PER_PERIOD_MONTHS,
+            suspects.filter(_other_months(name)),
+            f"the months of {name} are not those of the timeline",
+            json_path=f"/metadata/per_period/{name}",
+            expected=lambda row: row["months"],
+            actual=lambda row, name=name: row[f"{name} written"],  # type: ignore[misc]
+        )
+        yield from fold(
+            PER_PERIOD_TOTAL,
+            suspects.filter(_other_total(name)),
+            f"{name} is not the sum of its months",
+            json_path=f"/metadata/{name}",
+            expected=lambda row, name=name: f"{row[f'{name} sum']!r} (tolerance {TOTAL_TOLERANCE:g})",  # type: ignore[misc]
+            actual=lambda row, name=name: repr(row[f"{name} total"]),  # type: ignore[misc]
+        )
+    yield from fold(
         PATIENTS_EXCEED_ENCOUNTERS,
-        excess,
+        suspects.filter("more_patients"),
         "a month has more unique patients than encounters",
         json_path="/metadata/per_period/uniquePatients",
     )
@@ -189,10 +220,8 @@ class _Point(Struct):
     value: float | None = None
 
 
-def _unreadable(
-    rows: pl.DataFrame, periodic: tuple[str, ...]
-) -> tuple[pl.DataFrame, dict[int, tuple[str, str]]]:
-    """Rows whose metadata has another shape, each with JSON pointer and what is wrong."""
+def _unreadable(rows: pl.DataFrame, periodic: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows whose metadata has another shape, with JSON ``pointer`` and ``reason``, and the other rows."""
     shapes: list[Any] = [
         msgspec.defstruct(name, [(column, kind | None, None) for column in periodic])
         for name, kind in (("Monthly", list[_Point]), ("Totals", float))
@@ -211,8 +240,13 @@ def _unreadable(
                 message, _, path = str(error).partition(" - at `$")
                 steps = path.rstrip("`").replace("[", "/").replace("]", "")
                 wrong[number] = (pointer + steps.replace(".", "/"), message[0].lower() + message[1:])
-    bad = pl.DataFrame({"row": list(wrong)}, schema={"row": pl.UInt32})
-    return rows.with_row_index("row").join(bad, on="row"), wrong
+    bad = pl.DataFrame(
+        [(number, *place) for number, place in wrong.items()],
+        schema={"row": pl.UInt32, "pointer": pl.String, "reason": pl.String},
+        orient="row",
+    )
+    numbered = rows.with_row_index("row")
+    return numbered.join(bad, on="row", maintain_order="left"), numbered.join(bad, on="row", how="anti")
 
 
 def _month() -> pl.Expr:
