@@ -24,6 +24,10 @@ LOADED_AT = "loaded_at"
 """Column the database fills with the transaction's time; no artifact holds it."""
 
 
+# Rows of a node share their entry: equal keys are stored once.
+_INDEXED = ("run_key", "canonical_node_id")
+
+
 def quote_identifier(name: str) -> str:
     """Quote ``name`` as an SQL identifier; both engines double an inner quote."""
     return '"' + name.replace('"', '""') + '"'
@@ -40,12 +44,13 @@ def _create(table: Table, schema: str, types: dict[ColumnType, str], loaded_at: 
 
 
 def postgres_ddl(table: Table, schema: str = "public") -> tuple[str, ...]:
-    """Statements that create ``table`` and the index its per-run access needs."""
-    index = quote_identifier(f"ix_{table.name}_run_key")
+    """Statements that create ``table`` and its index, by run and, where rows belong to nodes, by node."""
+    keys = [name for name in _INDEXED if any(column.name == name for column in table.columns)]
+    index = quote_identifier("_".join(("ix", table.name, *keys)))
     target = f"{quote_identifier(schema)}.{quote_identifier(table.name)}"
     return (
         _create(table, schema, POSTGRES_TYPES, "timestamptz not null default now()"),
-        f"create index if not exists {index} on {target} (run_key)",
+        f"create index if not exists {index} on {target} ({', '.join(map(quote_identifier, keys))})",
     )
 
 

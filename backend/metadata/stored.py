@@ -6,13 +6,14 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from sqlalchemy import RowMapping, Select, column, exists, select, table, tuple_
+from sqlalchemy import RowMapping, Select, column, exists, select, table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.models import Run
 from backend.db.session import is_undefined_table
-from backend.enums import WHOLE_ROWS, RunState
+from backend.enums import RunState
+from backend.services.runs import is_configured
 
 _DOCUMENTS = table(
     "raw_run_documents", column("run_key"), column("document_type"), column("content"), schema="public"
@@ -63,13 +64,10 @@ def parse(content: str | None, run_key: str, document_type: str) -> dict[str, An
 
 
 def _active(configured: str, document_type: str) -> Select[*tuple[Any, ...]]:
-    # The setting is a path below RUNS_ROOT: folders above <graph>/<run_id> do not name the run.
-    graph, _, run_id = configured.rstrip("/").rpartition("/")
-    graph = graph.rpartition("/")[2]
-    named = tuple_(Run.graph_name, Run.run_id) == tuple_(graph, run_id)
+    named = is_configured(configured)
     chosen = (
         select(Run.run_key, Run.graph_name, Run.run_id, Run.loaded_at)
-        .where((named & Run.state.in_(WHOLE_ROWS)) | (Run.state == RunState.PUBLISHED))
+        .where(named | (Run.state == RunState.PUBLISHED))
         .order_by(named.desc(), Run.published_at.desc().nulls_last(), Run.run_key)
         .limit(1)
         .cte("active")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query
-from sqlalchemy import ColumnClause, Select, Text, column, or_, select, table, tuple_
+from sqlalchemy import ColumnClause, Select, Text, column, or_, select, table
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
@@ -23,6 +23,7 @@ from backend.problems import documented
 from backend.responses import JsonResponse
 from backend.schemas.narratives import Narrative, NarrativeList, NarrativeSummary
 from backend.schemas.signals import SearchText
+from backend.services.runs import is_configured
 
 router = APIRouter(prefix="/narratives", tags=["narratives"])
 
@@ -35,7 +36,6 @@ _NARRATIVES = table(
     *(column(name, Text) for name in ("run_key", "facility_id", "content", "parsed")),
     schema="public",
 )
-_HELD = (RunState.LOADED, RunState.BUILDING, RunState.BUILT, RunState.PUBLISHED, RunState.SUPERSEDED)
 _MARKDOWN = "text/markdown"
 
 
@@ -130,10 +130,7 @@ def _of_runs(
     settings: Settings, graph_name: str | None, shown: ColumnClause[Any]
 ) -> Select[*tuple[Any, ...]]:
     """Narratives of the configured run if it is held, else of published ones, the newest first."""
-    # The setting is a path below RUNS_ROOT: folders above <graph>/<run_id> do not name the run.
-    graph, _, run_id = settings.INSIGHT_GRAPH_RUN.rstrip("/").rpartition("/")
-    named = tuple_(Run.graph_name, Run.run_id) == tuple_(graph.rpartition("/")[2], run_id)
-    held = named & Run.state.in_(_HELD)
+    held = is_configured(settings.INSIGHT_GRAPH_RUN)
     configured = select(Run.run_key).where(held).exists()
     query = (
         select(shown)

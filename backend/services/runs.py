@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.db.models import Run
-from backend.enums import RunState
+from backend.enums import WHOLE_ROWS, RunState
 from backend.errors import RunAmbiguous, RunUnknown
 
 
@@ -44,3 +44,13 @@ async def find_run_key(connection: AsyncConnection, name: str) -> str:
     if len(found) > 1:
         raise RunAmbiguous(name, found)
     return found[0]
+
+
+def is_configured(setting: str) -> ColumnElement[bool]:
+    """Whether a run is the one that ``setting`` (INSIGHT_GRAPH_RUN) names, and its rows are whole.
+
+    The setting is a path below RUNS_ROOT: folders above ``<graph>/<run_id>`` do not name the run.
+    """
+    folders, _, run_id = setting.rstrip("/").rpartition("/")
+    named = tuple_(Run.graph_name, Run.run_id) == tuple_(folders.rpartition("/")[2], run_id)
+    return named & Run.state.in_(WHOLE_ROWS)
