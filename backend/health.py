@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from backend.db.revision import status_on
+from backend.db.schema_status import status_on
 from backend.db.session import connect, snapshot
 from backend.dependencies import AppSettings, Engine, ReadEngine
 from backend.errors import DatabaseUnavailable, SchemaMismatch

@@ -32,7 +32,7 @@ from backend.caching.standing import StandingValues
 from backend.caching.versions import DataVersions
 from backend.config import Settings, get_settings
 from backend.db.listener import Listener
-from backend.db.revision import status_on
+from backend.db.schema_status import status_on
 from backend.db.session import connect, create_engine, create_serving_engine
 from backend.errors import DatabaseUnavailable, DomainError
 from backend.logs import configure_logging

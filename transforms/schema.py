@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from backend.db.revision import HEAD
 from transforms.database import configured_url, connection
 from transforms.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from backend.db.revision import SchemaStatus
+    from backend.db.schema_status import SchemaStatus
 
 UPGRADE_HINT = "run `compass db upgrade`"
 NEWER_HINT = "a newer version of the program made it: run that one"
@@ -63,8 +64,6 @@ async def prepare(database_url: str) -> None:
 
 async def _at_head(database_url: str) -> bool:
     """Whether the schema is up to date, told in two queries; Alembic takes a while to import."""
-    from backend.db.revision import HEAD
-
     async with connection(database_url) as opened:
         if await opened.fetchval("select to_regclass('public.alembic_version')") is None:
             return False

@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.config import get_settings
 from backend.db.locks import MIGRATION as MIGRATION_LOCK
-from backend.db.revision import MIGRATIONS, SchemaStatus, status_on
+from backend.db.revision import MIGRATIONS
+from backend.db.schema_status import SchemaStatus, status_on
 from backend.db.session import connect, create_engine
 from backend.errors import DomainError
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from backend.config import get_settings
-from backend.db.revision import status_on
+from backend.db.schema_status import status_on
 from backend.db.session import begin, connect, create_engine
 from backend.errors import DomainError, NothingPublished
 from backend.services.runs import find_run_key, published_runs

@@ -106,6 +106,22 @@ def test_help_loads_nothing_heavy(repository: Path) -> None:
     assert _loaded_by(ask_for_help, repository) & set(HEAVY) == set()
 
 
+@pytest.mark.parametrize(
+    ("module", "later"),
+    [
+        # SQLAlchemy is imported while PostgreSQL builds.
+        ("transforms.lifecycle.ingest", {"alembic", "sqlalchemy", "pyarrow", "duckdb", "sqlglot", "dbt"}),
+        ("transforms.schema", {"alembic", "sqlalchemy", "polars"}),
+        # A worker needs these when it migrates, or where tokens are used.
+        ("backend.main", {"alembic", "joserfc", "cryptography"}),
+    ],
+)
+def test_what_takes_long_to_import_waits_until_it_is_needed(
+    module: str, later: set[str], repository: Path
+) -> None:
+    assert _loaded_by(f"import {module}", repository) & later == set()
+
+
 def test_help_answers_in_under_200_ms(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
