@@ -270,6 +270,16 @@ class DataVersion(Base):
     version: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
 
 
+class Hydration(Base):
+    """What the last whole hydration of a graph has left: a digest of the versions of all rows concerned."""
+
+    __tablename__ = "hydrations"
+
+    graph_name: Mapped[str] = mapped_column(primary_key=True)
+    run_key: Mapped[str] = mapped_column(ForeignKey("runs.run_key", ondelete="CASCADE"), index=True)
+    state: Mapped[str]
+
+
 class ProjectDocument(Timestamped, Base):
     """A document of the dbt project, e.g. its compiled manifest, as the API serves it."""
 

@@ -21,7 +21,7 @@ from backend.db.locks import HYDRATION
 from backend.db.models import Run, Signal
 from backend.enums import WHOLE_MARTS, RunState
 from backend.errors import MartsMissing, MartValueInvalid, RunNotBuilt, RunNotPublished, RunUnknown
-from backend.services import event_sql
+from backend.services import event_sql, hydration_state
 from backend.services import hydration_sql as sql
 from backend.services.runs import published_runs
 
@@ -147,6 +147,7 @@ async def _copy(
     connection: AsyncConnection, graph_name: str, scope: dict[str, Any], limit: int | None
 ) -> HydrationResult:
     within = {**scope, "graph_name": graph_name}
+    whole = scope["facility_ids"] is None and limit is None
 
     async def run(statement: str, **more: Any) -> CursorResult[Any]:
         clause = text(statement)
@@ -155,6 +156,8 @@ async def _copy(
 
     counted = (await run(sql.COUNT_ROWS)).mappings().one()
     rows, usable = counted["rows"], counted["usable"]
+    if whole and await hydration_state.stands(connection, within):
+        return HydrationResult(processed=rows, unchanged=usable, skipped=rows - usable)
     await run(sql.REMEMBER)
     await run(sql.MERGE, row_limit=limit)
     before = (await run(sql.COUNT_UPDATED)).mappings().one()
@@ -171,6 +174,8 @@ async def _copy(
         await run(sql.UPDATE_HIERARCHY)
     if created or updated or deactivated:
         await run(sql.UPDATE_RELATED)
+    if whole:
+        await hydration_state.remember(connection, within)
     taken = usable if limit is None else min(limit, usable)
     skipped = rows - usable
     return HydrationResult(

@@ -70,6 +70,7 @@ ROWS = {
         insert into api_keys (user_id, name, prefix, key_hash) select id, 'k', 'p', 'h' from users;
         insert into project_documents (name, content, checksum) values ('n', 'c', 's')
     """,
+    "0005": "insert into hydrations (graph_name, run_key, state) values ('g', 'g/1', 's')",
 }
 
 
@@ -138,6 +139,7 @@ async def test_an_empty_database_comes_to_head(fresh_database_url: str) -> None:
         "event_reads",
         "api_keys",
         "data_versions",
+        "hydrations",
         "project_documents",
     }
     await asyncio.to_thread(migrate.upgrade, fresh_database_url)
