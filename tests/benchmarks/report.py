@@ -48,7 +48,8 @@ _AREAS = {
     "Hydration": (
         "Marts to the table that the API serves, in one transaction; the documents of the signals are "
         "those of a real build. The upserts write the same columns and do nothing else: no events, no "
-        "relations between signals."
+        "relations between signals. Unchanged means that no mart and no signal was written since the "
+        "last hydration; marts made anew have their values compared."
     ),
     "Ingest": (
         "From a directory to published signals, in a process of its own, into an empty database. The "
@@ -57,9 +58,9 @@ _AREAS = {
         "nothing, and how it flattens lines is not counted."
     ),
     "Serve: lists, nothing cached": (
-        "One worker without its cache; PostgreSQL and the load generator share the machine. The first "
-        "peer is the list as most would write it. The second hands through JSON that PostgreSQL makes, "
-        "with nothing in between."
+        "One worker that keeps no answer; totals of filters it counts once, as ever, where the peers count "
+        "for each page. PostgreSQL and the load generator share the machine. The first peer is the list as "
+        "most would write it. The second hands through JSON that PostgreSQL makes, with nothing in between."
     ),
     "Serve: cached": (
         "Answers that the worker keeps, and those that the client holds already (304), against an ASGI "
