@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import uvloop
 
@@ -38,12 +38,19 @@ class Answers:
         return self.requests / self.seconds
 
 
+class Asked(NamedTuple):
+    """When a request was sent, and when its answer was there."""
+
+    at: float
+    until: float
+
+
 class _Connection(asyncio.Protocol):
     """Asks, waits for the whole answer, notes how long it took, and asks again."""
 
-    def __init__(self, request: bytes, times: list[float], statuses: Counter[int]) -> None:
+    def __init__(self, request: bytes, answered: list[Asked], statuses: Counter[int]) -> None:
         self._request = request
-        self._times = times
+        self._answered = answered
         self._statuses = statuses
         self._head = b""
         self._missing = 0
@@ -70,7 +77,7 @@ class _Connection(asyncio.Protocol):
             self._missing = self.body_bytes - len(body)
             self._statuses[int(head[9:12])] += 1
         if not self._missing:
-            self._times.append(time.perf_counter() - self._asked)
+            self._answered.append(Asked(self._asked, time.perf_counter()))
             self._ask()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -99,25 +106,29 @@ def _body_size(head: bytes) -> int:
 
 async def ask(port: int, request: bytes, connections: int, seconds: float) -> Answers:
     """Send ``request`` over so many connections for so long, after a warm-up that does not count."""
-    times: list[float] = []
+    answered: list[Asked] = []
     statuses: Counter[int] = Counter()
     loop = asyncio.get_running_loop()
     protocols = []
     for _ in range(connections):
         _, protocol = await loop.create_connection(
-            lambda: _Connection(request, times, statuses), "127.0.0.1", port
+            lambda: _Connection(request, answered, statuses), "127.0.0.1", port
         )
         protocols.append(protocol)
     await asyncio.sleep(WARM_UP_SECONDS)
-    times.clear()
+    answered.clear()
     statuses.clear()
     started = time.perf_counter()
     await asyncio.sleep(seconds)
     # Some answer so slowly that none has come by then.
-    while not times and time.perf_counter() - started < PATIENCE_SECONDS:
+    while not answered and time.perf_counter() - started < PATIENCE_SECONDS:
         await asyncio.sleep(0.1)
     elapsed = time.perf_counter() - started
-    measured = sorted(times)
+    # What was asked during the warm-up may have waited for its connection to be taken up; where
+    # answers are slow there is nothing else.
+    lasting = [each for each in answered if each.at >= started] or answered
+    measured = sorted(each.until - each.at for each in lasting)
+    requests = len(answered)
     counted = dict(statuses)
     failed = next((each.failed for each in protocols if each.failed), None)
     for protocol in protocols:
@@ -125,7 +136,7 @@ async def ask(port: int, request: bytes, connections: int, seconds: float) -> An
     if failed is not None:
         raise failed
     return Answers(
-        requests=len(measured),
+        requests=requests,
         seconds=elapsed,
         p50=_percentile(measured, 0.5) * 1000,
         p99=_percentile(measured, 0.99) * 1000,
