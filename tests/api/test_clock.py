@@ -41,18 +41,18 @@ def clock() -> Iterator[time_machine.Traveller]:
         yield traveller
 
 
-@pytest.fixture
-def known(fresh_ingested_url: str) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def known(ingested_url: str) -> dict[str, str]:
     """Values that parameters can have, in a database with the sample run."""
-    return furnished.furnish(fresh_ingested_url)
+    return furnished.furnish(ingested_url)
 
 
 @pytest.fixture
 async def client(
-    fresh_ingested_url: str, known: dict[str, str], clock: time_machine.Traveller
+    ingested_url: str, known: dict[str, str], clock: time_machine.Traveller
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A client of a service that started before its clock jumps."""
-    settings = Settings(_env_file=None, DATABASE_URL=fresh_ingested_url)
+    settings = Settings(_env_file=None, DATABASE_URL=ingested_url)
     async with running(create_app(settings), reloading=False) as opened:
         yield opened
 

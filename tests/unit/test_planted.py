@@ -21,6 +21,7 @@ def test_has_a_child_that_tells(): os.write(2, b"{planted.PASSWORD}")
 """
 
 
+@pytest.mark.slow
 def test_a_test_that_shows_the_password_fails(tmp_path: Path, repository: Path) -> None:
     (tmp_path / "test_it.py").write_text(TESTS)
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "--show-capture=no", "-p", "tests.conftest"]
