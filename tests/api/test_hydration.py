@@ -24,9 +24,7 @@ from tests.api.marts import (
 )
 
 
-async def test_first_publish_createssignals_by_id(
-    engine: AsyncEngine, connection: asyncpg.Connection
-) -> None:
+async def test_first_publish_creates_signals(engine: AsyncEngine, connection: asyncpg.Connection) -> None:
     rows = [signal_row("F1"), signal_row("F2", simplified_severity=None)]
     run_key = await add_run(connection, "1", rows)
     assert await publish_run(engine, run_key) == HydrationResult(processed=2, created=2)
