@@ -47,6 +47,13 @@ def test_defect_is_found_once_in_its_place(case: Case, run: RunCopy) -> None:
     case.assert_found(run)
 
 
+@pytest.mark.parametrize("count", [1e30, 1e308, 10**30])
+def test_a_count_beyond_integers_is_a_sum_that_does_not_add_up(count: float, run: RunCopy) -> None:
+    """An integer of 309 digits is more than JSON decoders take."""
+    run.edit_line(FACILITY_MONTHLY, ENTITY, lambda item: monthly(item, "encounters")[0].update(value=count))
+    assert {finding.code for finding in run.findings()} == {"QC407"}
+
+
 def test_gaps_in_timelines_are_notes(run: RunCopy) -> None:
     from contracts.rules.values.surprises import check_timelines
 

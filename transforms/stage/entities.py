@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import msgspec
 
 from contracts.tables.results import ANOMALIES, ENTITY_RESULTS, STATISTICAL_METHODS
-from transforms.stage.frames import FrameBuilder
-from transforms.stage.keys import FACILITY, SYSTEM, KeyRing
+from transforms.stage.frames import EXACT_INTEGERS, FrameBuilder
+from transforms.stage.keys import FACILITY, SYSTEM, Identity, KeyRing
 from transforms.stage.reader import DecodingError, LineReader, Source, decode_member
 from transforms.stage.structs import (
+    EntityItem,
     EntityResult,
     Metadata,
     Method,
@@ -25,12 +26,14 @@ from transforms.stage.structs import (
 
 _read_statistics = msgspec.structs.astuple
 
+_decode_items = msgspec.json.Decoder(list[EntityItem]).decode
 _decode_entity = msgspec.json.Decoder(EntityResult).decode
 _decode_metadata = msgspec.json.Decoder(Metadata).decode
 _decode_per_period = msgspec.json.Decoder(PerPeriod).decode
 _decode_runtime = msgspec.json.Decoder(Runtime).decode
 _encode = msgspec.json.encode
 _NO_RUNTIME = Runtime()
+_PER_PERIOD = b',"per_period":'
 
 HEADER_TYPE = "node_metadata"
 """Type of the line that is a node's header and never an entity."""
@@ -42,6 +45,7 @@ class EntityStager:
     def __init__(self, source: Source, keys: KeyRing) -> None:
         self._source = source
         self._keys = keys
+        self._runtimes: dict[bytes, tuple[Runtime, str | None]] = {b"": (_NO_RUNTIME, None)}
         self.entities = FrameBuilder(
             ENTITY_RESULTS,
             (
@@ -138,17 +142,15 @@ class EntityStager:
         """Add the rows of an entity; returns how many points its timeline has."""
         if result.type == HEADER_TYPE:
             return 0
-        items = [(item.id, item.value) for item in result.entity]
-        named = dict(items)
-        facility_id = named.get(FACILITY)
-        if facility_id is None:
-            raise msgspec.ValidationError(f"Array has no item `{FACILITY}` - at `$.entity`")
+        identity = self._identity(bytes(result.entity))
         if not result.metric:
             raise msgspec.ValidationError("Expected at least one metric - at `$.metric`")
         metric = result.metric[0]
         metric_id = metric.metadata.metric_id
-        dimensions = self._keys.dimensions(items)
-        entity_key = self._keys.entity_key(metric_id, header.canonical_node_id, facility_id, dimensions.hash)
+        dimensions = identity.dimensions
+        entity_key = self._keys.entity_key(
+            metric_id, header.canonical_node_id, identity.facility_id, dimensions.hash
+        )
         raw_metadata = bytes(result.metadata)
         metadata = decode_member(_decode_metadata, raw_metadata, "/metadata") if raw_metadata else Metadata()
         per_period = bytes(metadata.per_period)
@@ -156,9 +158,7 @@ class EntityStager:
         timeline: str | None = None
         length: int | None = None
         runtimes = [
-            decode_member(_decode_runtime, method.runtime, f"/statistical_methods/{position}/runtime")
-            if method.runtime
-            else _NO_RUNTIME
+            self._runtimes.get(raw := bytes(method.runtime)) or self._runtime(raw, position)
             for position, method in enumerate(result.statistical_methods)
         ]
         if isinstance(metric.values, Timeline):
@@ -171,10 +171,10 @@ class EntityStager:
             (
                 entity_key,
                 metric_id,
-                facility_id,
+                identity.facility_id,
                 metadata.facility,
-                metadata.systemName or named.get(SYSTEM),
-                _encode(result.entity).decode(),
+                metadata.systemName or identity.system_name,
+                identity.text,
                 dimensions.text,
                 dimensions.hash,
                 dimensions.service_line,
@@ -194,11 +194,34 @@ class EntityStager:
                 line,
             )
         )
-        for method, method_runtime in zip(result.statistical_methods, runtimes, strict=True):
-            self._stage_method(entity_key, line, method, method_runtime)
+        for method, (method_runtime, text) in zip(result.statistical_methods, runtimes, strict=True):
+            self._stage_method(entity_key, line, method, method_runtime, text)
         return length or 0
 
-    def _stage_method(self, entity_key: str, line: int | None, method: Method, runtime: Runtime) -> None:
+    def _identity(self, raw: bytes) -> Identity:
+        """Who an entity is; the same entity turns up once for every node and metric."""
+        known = self._keys.identities.get(raw)
+        if known is None:
+            entity = decode_member(_decode_items, raw, "/entity")
+            items = [(item.id, item.value) for item in entity]
+            named = dict(items)
+            facility_id = named.get(FACILITY)
+            if facility_id is None:
+                raise msgspec.ValidationError(f"Array has no item `{FACILITY}` - at `$.entity`")
+            known = self._keys.identities[raw] = Identity(
+                facility_id, named.get(SYSTEM), _encode(entity).decode(), self._keys.dimensions(items)
+            )
+        return known
+
+    def _runtime(self, raw: bytes, position: int) -> tuple[Runtime, str | None]:
+        """The report on a method and its text; most methods of a node have the same one."""
+        runtime = decode_member(_decode_runtime, raw, f"/statistical_methods/{position}/runtime")
+        known = self._runtimes[raw] = runtime, raw.decode()
+        return known
+
+    def _stage_method(
+        self, entity_key: str, line: int | None, method: Method, runtime: Runtime, runtime_text: str | None
+    ) -> None:
         method_id = method.statistical_method
         peers = runtime.anomaly_statistics
         *values, simple, robust = _read_statistics(method.statistics)
@@ -209,7 +232,7 @@ class EntityStager:
                 method_name(method_id),
                 peers.peer_count if peers else None,
                 runtime.status,
-                bytes(method.runtime).decode() or None,
+                runtime_text,
                 line,
                 *values,
                 None if simple is None else _encode(simple).decode(),
@@ -242,29 +265,35 @@ def method_name(method_id: str) -> str:
 
 
 def _timeline_json(points: list[PeriodValue], per_period: bytes) -> str:
+    """The timeline with the encounters of each month, which stand elsewhere, months spelled otherwise."""
     encounters: dict[str, int | float | None] = {}
     if per_period:
         monthly = decode_member(_decode_per_period, per_period, "/metadata/per_period")
-        for point in monthly.encounters or ():
-            encounters[point.period.replace("-", "")] = _count(point.value)
-    merged = [
-        TimelinePoint(
-            period=point.period, value=point.value, encounters=encounters.get(point.period.replace("-", ""))
-        )
-        for point in points
-    ]
-    return _encode(merged).decode()
+        encounters = {
+            point.period.replace("-", ""): _count(point.value) for point in monthly.encounters or ()
+        }
+    get = encounters.get
+    return _encode(
+        [TimelinePoint(point.period, point.value, get(point.period.replace("-", ""))) for point in points]
+    ).decode()
 
 
 def _count(value: float | None) -> int | float | None:
-    return int(value) if value is not None and value.is_integer() else value
+    """``value`` without a fraction that is none, as far as floats tell integers apart."""
+    if value is None or not value.is_integer() or abs(value) > EXACT_INTEGERS:
+        return value
+    return int(value)
 
 
 def _without_per_period(metadata: bytes, per_period: bytes) -> str | None:
     """The metadata object as written, less its (large) per_period member."""
     if not per_period:
         return metadata.decode() or None
-    stripped = metadata.replace(b',"per_period":' + per_period, b"", 1)
+    rest = metadata.removesuffix(per_period + b"}")
+    if rest.endswith(_PER_PERIOD):
+        # Where engines write it: last, which spares looking for it.
+        return (rest.removesuffix(_PER_PERIOD) + b"}").decode()
+    stripped = metadata.replace(_PER_PERIOD + per_period, b"", 1)
     if len(stripped) == len(metadata):
         document: dict[str, object] = msgspec.json.decode(metadata)
         document.pop("per_period", None)

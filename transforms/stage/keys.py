@@ -48,10 +48,22 @@ class Dimensions:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an entity is: its facility and system, its items as JSON, its dimensions."""
+
+    facility_id: str
+    system_name: str | None
+    text: str
+    dimensions: Dimensions
+
+
 class KeyRing:
     """Computes keys for the entities of one graph, remembering what repeats."""
 
     def __init__(self, graph_name: str) -> None:
+        self.identities: dict[bytes, Identity] = {}
+        """Identities by the JSON they were read from, for whoever reads them to look up and add to."""
         self._graph_name = graph_name
         self._dimensions: dict[tuple[tuple[str, str], ...], Dimensions] = {}
         self._prefixes: dict[tuple[str, str], str] = {}

@@ -235,7 +235,7 @@ class LineReader:
                 continue
             if number == 1:
                 line = line.removeprefix(UTF8_BOM)
-            if not line.strip():
+            if not line or line.isspace():
                 blank = blank or number
                 continue
             if blank is not None:

@@ -160,7 +160,7 @@ class Method(Struct, gc=False):
 class EntityResult(Struct, gc=False):
     """One entity line of a node file."""
 
-    entity: list[EntityItem]
+    entity: Raw
     metric: list[Metric]
     metadata: Raw = EMPTY
     statistical_methods: list[Method] = []
