@@ -24,6 +24,7 @@ from backend.auth.actor import Right
 from backend.auth.authenticator import API_KEY_HEADER, SECURITY, SECURITY_SCHEMES
 from backend.auth.dependencies import Require
 from backend.auth.middleware import Authentication
+from backend.caching.express import Express, may_stand_first
 from backend.caching.memory import ResponseMemory
 from backend.caching.middleware import Caching
 from backend.caching.policy import document_validators
@@ -118,6 +119,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         ],
         expose_headers=[REQUEST_ID_HEADER, "ETag", "Retry-After"],
     )
+    if may_stand_first(settings):
+        app.add_middleware(Express, memory=app.state.response_memory, telemetry=counting)
     if settings.OTEL_ENABLED:
         tracing.install(app)
     _document_problems(app)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import os
 import re
 import time
-import uuid
 from contextlib import suppress
 from http import HTTPStatus
 
@@ -18,9 +19,12 @@ from backend.auth.errors import BodyTooLarge
 from backend.problems import failure, internal_problem
 
 REQUEST_ID_HEADER = "X-Request-ID"
-_REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
+REQUEST_ID = REQUEST_ID_HEADER.lower().encode()
 # What a caller sends goes into logs and headers: only what can do no harm there is taken over.
-_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
+# Requests that have no name get the worker's, and a number.
+_WORKER = os.urandom(8).hex().encode()
+_numbers = itertools.count(1)
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 # Knows without making a logger for the request whether a line would be shown.
@@ -41,8 +45,8 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope))
-        scope.setdefault("state", {})["request_id"] = request_id
+        name = request_id(dict(scope["headers"]).get(REQUEST_ID))
+        scope.setdefault("state", {})["request_id"] = name.decode()
         started = time.perf_counter()
         status = 0
 
@@ -50,10 +54,10 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (_REQUEST_ID, request_id.encode())]
+                message["headers"] = [*message["headers"], (REQUEST_ID, name)]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=name.decode()):
             try:
                 await self._app(scope, receive, send_named)
             except Exception:
@@ -75,9 +79,11 @@ class RequestContext:
                     )
 
 
-def _request_id(headers: Headers) -> str:
-    given = headers.get(REQUEST_ID_HEADER, "")
-    return given if _ACCEPTABLE_ID.fullmatch(given) else uuid.uuid4().hex
+def request_id(given: bytes | None) -> bytes:
+    """The name that the caller gave a request, or a new one."""
+    if given is not None and _ACCEPTABLE_ID.fullmatch(given):
+        return given
+    return b"%b%016x" % (_WORKER, next(_numbers))
 
 
 _SECURITY_HEADERS = (
@@ -121,7 +127,8 @@ class Hardening:
             # What a handler makes of a body cut short is not the answer.
             if too_large and not refusing:
                 return
-            if message["type"] == "http.response.start":
+            # Whoever is told that an answer stands has its headers already (RFC 9110, section 15.4.5).
+            if message["type"] == "http.response.start" and message["status"] != HTTPStatus.NOT_MODIFIED:
                 added = _API_HEADERS if scope["path"].startswith("/api") else _SECURITY_HEADERS
                 message["headers"] = [*message["headers"], *added]
             await send(message)

@@ -50,15 +50,26 @@ class Telemetry:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
         self.registry.register(_State(app))
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
         """A request has been answered. Routes are named by their pattern, so that ids do not add up."""
-        route = _pattern(scope, status)
-        self._requests.labels(scope["method"], route, str(status)).inc()
+        key = scope["method"], _pattern(scope, status), status
+        counter, histogram = self._labelled.get(key) or self._label(*key)
+        counter.inc()
+        if histogram is not None:
+            histogram.observe(seconds)
+
+    def _label(self, method: str, route: str, status: int) -> tuple[Counter, Histogram | None]:
+        """What counts such requests: found once, which takes longer than to count."""
         # A stream lasts as long as its reader likes.
-        if not route.endswith("/stream"):
-            self._seconds.labels(scope["method"], route).observe(seconds)
+        timed = None if route.endswith("/stream") else self._seconds.labels(method, route)
+        found = self._labelled[method, route, status] = (
+            self._requests.labels(method, route, str(status)),
+            timed,
+        )
+        return found
 
 
 def _pattern(scope: Scope, status: int) -> str:

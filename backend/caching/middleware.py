@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.auth.actor import Actor
+from backend.caching.express import BASIS, Basis
 from backend.caching.memory import ResponseMemory, Stored
 from backend.caching.policy import is_stream, policy
 from backend.caching.versions import DataVersions
@@ -65,22 +66,25 @@ class Caching:
             return
         actor = cast(Actor, scope["state"]["actor"])
         gzip = "gzip" in headers.get("accept-encoding", "")
-        basis = (
+        versions_of_scopes, period = tuple(map(current.get, rule.scopes)), rule.period()
+        named = (
             self._edition,
             scope["path"],
             scope["query_string"],
-            [current.get(name) for name in rule.scopes],
-            rule.period(),
+            versions_of_scopes,
+            period,
             (actor.user_id, actor.role) if rule.personal else None,
             gzip,
         )
-        key = hashlib.blake2b(repr(basis).encode(), digest_size=16).hexdigest()
+        key = hashlib.blake2b(repr(named).encode(), digest_size=16).hexdigest()
         etag = f'W/"{key}"'
         if _matches(headers.get("if-none-match"), etag):
+            scope[BASIS] = Basis(rule, versions_of_scopes, period, body=None)
             await _send(send, 304, _validators(etag), b"")
             return
         stored = self._memory.get(key)
         if stored is not None:
+            scope[BASIS] = Basis(rule, versions_of_scopes, period, body=key)
             await _send(send, 200, stored.headers, stored.body)
             return
         await self._fill(scope, receive, send, key, etag)

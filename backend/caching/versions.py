@@ -30,9 +30,15 @@ class DataVersions:
         self._read_at = -1
         listener.subscribe(self._changed)
 
+    @property
+    def known(self) -> Mapping[str, int] | None:
+        """What ``current`` gives without asking the database; None where it has to ask."""
+        certain = self._listener.connected and self._read_at == self._announced
+        return self._known if certain else None
+
     async def current(self) -> Mapping[str, int]:
         """Version of each scope. Raises DatabaseUnavailable, StatementTimeout."""
-        if not self._listener.connected or self._read_at != self._announced:
+        if self.known is None:
             announced = self._announced
             self._known = await self._read()
             self._read_at = announced
