@@ -17,6 +17,7 @@ def check_schemas(data: RunData, on_step: Callable[[str], None] = lambda name: N
     for table in RAW_TABLES:
         on_step(table.name)
         findings.extend(validate(table, data.frames[table.name]))
+        data.release()
     return findings
 
 
@@ -34,4 +35,5 @@ def check_rules(data: RunData, on_step: Callable[[str], None] = lambda name: Non
     for rule_check in CHECKS:
         on_step(rule_check.__name__)
         findings.extend(rule_check(data))
+        data.release()
     return findings

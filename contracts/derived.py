@@ -45,7 +45,7 @@ def derived(make: Make) -> Make:
     @wraps(make)
     def kept(data: RunData) -> pl.DataFrame:
         if name not in data.derived:
-            data.derived[name] = make(data)
+            data.derived[name] = data.keep(make(data))
         return data.derived[name]
 
     return kept

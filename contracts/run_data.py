@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,14 @@ from contracts.rules.gather import READING
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+def _as_it_is(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass(slots=True)
@@ -36,6 +45,10 @@ class RunData:
     """Directory the run was read from, absolute."""
     derived: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     """Frames computed from the others, by name: ``contracts.derived`` keeps what checks share."""
+    keep: Callable[[pl.DataFrame], pl.DataFrame] = field(default=_as_it_is, repr=False)
+    """Gives back an equal frame that lies where large ones of the run do."""
+    release: Callable[[], None] = field(default=_nothing, repr=False)
+    """Frees the memory of frames that lie elsewhere, until somebody looks at them again."""
     _documents: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property

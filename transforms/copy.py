@@ -108,6 +108,7 @@ async def copy_run(
         if not frame.is_empty():
             batches = _batches(frame.select(table.column_names), partial(on_rows, table.name))
             await copy_batches(connection, SCHEMA, table.name, batches)
+            data.release()
     return data.row_counts
 
 

@@ -21,6 +21,8 @@ METRICS: Final = tuple(int(each) for each in os.environ.get("COMPASS_BENCH_METRI
 """Metrics of the runs that growth is measured over; `1,3,10,30` needs 20 GB of disk."""
 PREFLIGHT_METRICS: Final = _size("PREFLIGHT_METRICS", 5)
 """Metrics of the run that is checked; five of 118 facilities are about 330 MB."""
+LARGE_METRICS: Final = _size("LARGE_METRICS", 46)
+"""Metrics of the run that is as large as they come; forty-six of 118 facilities are 3 GB."""
 SIGNALS: Final = _size("SIGNALS", 200_000)
 """Signals that are hydrated and served."""
 REPEATS: Final = _size("REPEATS", 3)

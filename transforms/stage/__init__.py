@@ -45,6 +45,7 @@ from transforms.stage.modeling import stage_experiments, stage_modeling_runs
 from transforms.stage.nodes import NODE_TABLES, NodeFile, StagedHeader
 from transforms.stage.reader import Source
 from transforms.stage.sharing import NodeStaging, helpers_for
+from transforms.stage.spool import Spool
 from transforms.stage.summary import stage_classification_summary
 from transforms.stage.walk import walk
 
@@ -84,9 +85,9 @@ def _stage(source: Source, helpers: int | None) -> RunData:
     graph = read_graph(source)
     contribution_index = read_contribution_index(source)
     node_files = _node_files(source, check_layout(source, index, contribution_index))
-    with NodeStaging(
-        source, keys, node_files, helpers_for(node_files) if helpers is None else helpers
-    ) as staging:
+    spool = Spool.of(sum(file.size for file in node_files))
+    helpers = helpers_for(node_files) if helpers is None else helpers
+    with NodeStaging(source, keys, node_files, helpers, spool) as staging:
         staging.work()
         # Whatever needs no node file, while helpers may still be at theirs.
         experiments, drivers = stage_experiments(source)
@@ -125,13 +126,15 @@ def _stage(source: Source, helpers: int | None) -> RunData:
         "raw_node_results": stage_node_results(source, index, graph, headers),
         "raw_node_edges": stage_node_edges(source, graph, headers),
         "raw_contributions": contributions,
-        **{
-            table.name: _together(table, [node.frames[table.name] for node in nodes]) for table in NODE_TABLES
-        },
     }
     auxiliary |= {
         "node_headers": node_headers(source, read),
         "contribution_files": contribution_files(source, contribution_readers),
+    }
+    frames |= {name: spool.keep(frame) for name, frame in frames.items()}
+    frames |= {
+        table.name: _together(table, [node.frames.pop(table.name) for node in nodes], spool)
+        for table in NODE_TABLES
     }
     return RunData(
         run_key=run.run_key,
@@ -139,9 +142,11 @@ def _stage(source: Source, helpers: int | None) -> RunData:
         run_id=run.run_id,
         frames={table.name: frames[table.name] for table in RAW_TABLES},
         findings=source.findings.all(),
-        auxiliary={table.name: auxiliary[table.name] for table in AUXILIARY_TABLES},
+        auxiliary={table.name: spool.keep(auxiliary[table.name]) for table in AUXILIARY_TABLES},
         files=files,
         path=str(run.path),
+        keep=spool.keep,
+        release=spool.release,
     )
 
 
@@ -156,5 +161,5 @@ def _node_files(source: Source, files: list[str]) -> list[NodeFile]:
     ]
 
 
-def _together(table: Table, frames: list[pl.DataFrame]) -> pl.DataFrame:
-    return pl.concat(frames, rechunk=True) if frames else empty_frame(table)
+def _together(table: Table, frames: list[pl.DataFrame], spool: Spool) -> pl.DataFrame:
+    return spool.together(frames) if frames else empty_frame(table)

@@ -23,6 +23,7 @@ from typing import BinaryIO, Self
 from transforms.stage.keys import KeyRing
 from transforms.stage.nodes import NodeFile, StagedNode, stage_node
 from transforms.stage.reader import Source
+from transforms.stage.spool import Spool
 
 WORTH_HELP_BYTES = 24 * 2**20
 """Below this, a helper takes as long to start as it saves."""
@@ -50,8 +51,11 @@ class NodeStaging:
     A helper that fails, for whatever reason, only leaves its file to the others.
     """
 
-    def __init__(self, source: Source, keys: KeyRing, files: Sequence[NodeFile], helpers: int) -> None:
+    def __init__(
+        self, source: Source, keys: KeyRing, files: Sequence[NodeFile], helpers: int, spool: Spool
+    ) -> None:
         self._source = source
+        self._spool = spool
         self._keys = keys
         self._files = files
         # The largest first: what is shared out last should be small.
@@ -85,7 +89,7 @@ class NodeStaging:
     def work(self) -> None:
         """Stage here until no file is left that nobody has begun."""
         while (number := self._next()) is not None:
-            self._staged[number] = stage_node(self._source, self._keys, self._files[number])
+            self._add(number, stage_node(self._source, self._keys, self._files[number]))
 
     def finish(self) -> list[StagedNode]:
         """Every file, in the order given, once the helpers are done too."""
@@ -93,6 +97,10 @@ class NodeStaging:
             thread.join()
         self.work()
         return [self._staged[number] for number in range(len(self._files))]
+
+    def _add(self, number: int, staged: StagedNode) -> None:
+        staged.frames = {name: self._spool.keep(frame) for name, frame in staged.frames.items()}
+        self._staged[number] = staged
 
     def _next(self) -> int | None:
         try:
@@ -125,7 +133,7 @@ class NodeStaging:
             while (number := self._next()) is not None:
                 pickle.dump(self._files[number], process.stdin)
                 process.stdin.flush()
-                self._staged[number] = pickle.load(process.stdout)  # noqa: S301 - written by our own code
+                self._add(number, pickle.load(process.stdout))  # noqa: S301 - written by our own code
                 self._source.on_bytes(self._files[number].size)
         except (OSError, EOFError, pickle.UnpicklingError):
             if number is not None and number not in self._staged:

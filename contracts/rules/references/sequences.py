@@ -74,10 +74,28 @@ def check_entities(data: RunData) -> list[Finding]:
     entities = data.frames["raw_entity_results"]
     if entities.is_empty():
         return []
-    return [*_dimensions(data, entities), *_order(entities), *_metrics(data, entities)]
+    items = _items(entities)
+    return [*_dimensions(data, entities, items), *_order(entities, items), *_metrics(data, entities)]
 
 
-def _dimensions(data: RunData, entities: pl.DataFrame) -> list[Finding]:
+def _items(entities: pl.DataFrame) -> pl.DataFrame:
+    """What each ``entity`` says: ``ids``, ``fields`` and ``values`` of its items, joined.
+
+    The same few are entities of every node: each is decoded once.
+    """
+    items = entities.select(pl.col("entity").unique()).with_columns(
+        items=pl.col("entity").str.json_decode(_ITEMS)
+    )
+    field = pl.element().struct.field
+    return items.select(
+        "entity",
+        ids=_joined(pl.col("items").list.eval(field("id"))),
+        fields=_joined(pl.col("items").list.eval(pl.coalesce(field("dataset_field"), field("id")))),
+        values=pl.col("items").list.eval(field("value")).list.join("\x01"),
+    )
+
+
+def _dimensions(data: RunData, entities: pl.DataFrame, items: pl.DataFrame) -> list[Finding]:
     nodes = pl.concat(
         [
             data.auxiliary[name].select("canonical_node_id", "dimensions")
@@ -85,18 +103,13 @@ def _dimensions(data: RunData, entities: pl.DataFrame) -> list[Finding]:
         ]
     ).unique("canonical_node_id", keep="first", maintain_order=True)
     nodes = nodes.filter(pl.col("dimensions") != "[]")
-    rows = entities.join(nodes, on="canonical_node_id").select(
-        *_KEY,
-        "facility_id",
-        "entity_dimensions",
-        "dimensions",
-        items=pl.col("entity").str.json_decode(_ITEMS),
+    wanted = nodes.select(
+        "canonical_node_id", wanted=_joined(pl.col("dimensions").str.json_decode(pl.List(pl.String)))
     )
-    field = pl.element().struct.field
-    named = rows.with_columns(
-        ids=_joined(pl.col("items").list.eval(field("id"))),
-        fields=_joined(pl.col("items").list.eval(pl.coalesce(field("dataset_field"), field("id")))),
-        wanted=_joined(pl.col("dimensions").str.json_decode(pl.List(pl.String))),
+    named = (
+        entities.select(*_KEY, "canonical_node_id", "facility_id", "entity_dimensions", "entity")
+        .join(wanted, on="canonical_node_id", maintain_order="left")
+        .join(items, on="entity", maintain_order="left")
     )
     legacy = pl.col("source_file").str.ends_with(".json")
     wrong = (pl.col("ids") != pl.col("wanted")) | (pl.col("fields") != pl.col("wanted"))
@@ -114,16 +127,12 @@ def _joined(texts: pl.Expr) -> pl.Expr:
     return texts.list.join(", ")
 
 
-def _order(entities: pl.DataFrame) -> list[Finding]:
+def _order(entities: pl.DataFrame, items: pl.DataFrame) -> list[Finding]:
     values = (
         entities.filter(pl.col("line_number").is_not_null())
+        .select(*_KEY, "facility_id", "entity_dimensions", "entity")
+        .join(items.select("entity", "values"), on="entity")
         .sort("source_file", "line_number")
-        .with_columns(
-            values=pl.col("entity")
-            .str.json_decode(_ITEMS)
-            .list.eval(pl.element().struct.field("value"))
-            .list.join("\x01")
-        )
         .with_columns(before=pl.col("values").shift(1).over("source_file"))
     )
     late = values.filter(pl.col("values") < pl.col("before"))
