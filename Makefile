@@ -26,7 +26,7 @@ DEMO_NEEDS := $(if $(wildcard $(DEV_INSTALLED)),$(DEV_INSTALLED),$(DEMO_INSTALLE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test slow soak lint pages bench docs audit sbom lock clean
+.PHONY: help setup demo test slow soak lint pages bench gate docs audit sbom lock clean
 
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -67,6 +67,9 @@ pages: $(DEV_INSTALLED) ## Write the pages of docs/ that are made from code
 bench: $(DEV_INSTALLED) ## Measure loading, building and serving, and write docs/benchmarks.md
 	@$(BIN)/python -m pytest tests/benchmarks -m benchmark --capture=no --timeout=1800; status=$$?; \
 		$(BIN)/python -m tests.benchmarks.report && exit $$status
+
+gate: $(DEV_INSTALLED) ## Compare speed and memory with the last release: make gate BASE=<tag, branch or commit>
+	@$(BIN)/python -m tests.benchmarks.gate --base "$${BASE:-origin/main}"
 
 docs: $(DEV_INSTALLED) ## Build the documentation as a site in build/site
 	@$(BIN)/properdocs build --strict --quiet --config-file mkdocs.yml

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
@@ -58,9 +59,10 @@ class Server:
         connections: int,
         seconds: float,
         etag: str | None = None,
+        status: int | None = None,
         postgres: PostgresServer | None = None,
     ) -> Load:
-        """Ask for ``target`` as fast as it answers; every answer must be a good one."""
+        """Ask for ``target`` as fast as it answers; every answer must be a good one, or have ``status``."""
         command = [sys.executable, "-m", "tests.benchmarks.load_generator", str(self.port), target]
         command += ["--connections", str(connections), "--seconds", str(seconds)]
         if etag is not None:
@@ -71,7 +73,8 @@ class Server:
         document = json.loads(done.stdout)
         statuses = {int(status): count for status, count in document.pop("statuses").items()}
         answers = Answers(**document, statuses=statuses)
-        assert set(answers.statuses) == {200 if etag is None else 304}, (target, answers.statuses)
+        expected = status or (200 if etag is None else 304)
+        assert set(answers.statuses) == {expected}, (target, answers.statuses)
         # The warm-up costs too: processor time is shared out over all that was asked.
         server = cpu_of(self.process) - before
         database = postgres.cpu() - database_before if postgres else 0.0
@@ -81,16 +84,24 @@ class Server:
 
 @contextmanager
 def serve(
-    application: str, database_url: str | None = None, *, health: str = "/health", **extra: str
+    application: str,
+    database_url: str | None = None,
+    *,
+    health: str = "/health",
+    tree: Path = REPOSITORY,
+    **extra: str,
 ) -> Iterator[Server]:
-    """A server of the factory ``application``, ended with the block; ``extra`` goes to its environment."""
+    """A server of the factory ``application``, ended with the block; ``extra`` goes to its environment.
+
+    Its code is that in the folder ``tree``.
+    """
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", application, "--port", str(port)]
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
         child = subprocess.Popen(
             [*command, "--no-access-log", "--log-level", "warning"],
-            cwd=REPOSITORY,
+            cwd=tree,
             env=environment(database_url, **extra),
             stdout=said,
             stderr=subprocess.STDOUT,

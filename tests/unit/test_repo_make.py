@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = {"help", "setup", "demo", "test", "lint", "bench", "lock", "soak", "clean"} | {
+TARGETS = {"help", "setup", "demo", "test", "lint", "bench", "gate", "lock", "soak", "clean"} | {
     "docs",
     "audit",
     "sbom",

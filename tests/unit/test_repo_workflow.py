@@ -30,7 +30,7 @@ def test_the_workflow_runs_what_ci_runs(repository: Path) -> None:
         for command in re.findall(r"^make (.+)$", step.get("run", ""), re.M)
         for target in command.split()
     }
-    assert {"setup", "audit", "sbom"} <= called <= _targets(repository)
+    assert {"setup", "audit", "sbom", "gate"} <= called <= _targets(repository)
     assert workflow["permissions"] == {"contents": "read"}
 
 
