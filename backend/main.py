@@ -15,6 +15,7 @@ from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import Receive, Scope, Send
 
 from backend import health, telemetry, tracing
 from backend.activity import router as feed_router
@@ -61,11 +62,21 @@ _RETRY_SECONDS = 1.0
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+class Application(FastAPI):
+    """The service; ``express``, where there is one, stands ahead of all that FastAPI does itself."""
+
+    express: Express | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        await (self.express or super().__call__)(scope, receive, send)
+
+
+def create_app(settings: Settings | None = None) -> Application:
     """The application on ``settings``, by default those of the environment. Nothing is connected yet."""
     settings = settings or get_settings()
     configure_logging(settings)
-    app = FastAPI(
+    app = Application(
         title=settings.APP_TITLE,
         version=settings.APP_VERSION,
         description=DESCRIPTION,
@@ -120,7 +131,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         expose_headers=[REQUEST_ID_HEADER, "ETag", "Retry-After"],
     )
     if may_stand_first(settings):
-        app.add_middleware(Express, memory=app.state.response_memory, telemetry=counting)
+        app.express = Express(super(Application, app).__call__, app.state, counting)
     if settings.OTEL_ENABLED:
         tracing.install(app)
     _document_problems(app)

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.caching.memory import Headers, ResponseMemory
@@ -63,11 +64,12 @@ def may_stand_first(settings: Settings) -> bool:
 
 
 class Express:
-    """ASGI middleware, the outermost; only where ``may_stand_first``."""
+    """ASGI application around ``app``, whose ``state`` it looks at; only where ``may_stand_first``."""
 
-    def __init__(self, app: ASGIApp, memory: ResponseMemory, telemetry: Telemetry) -> None:
+    def __init__(self, app: ASGIApp, state: State, telemetry: Telemetry) -> None:
         self._app = app
-        self._memory = memory
+        self._state = state
+        self._memory: ResponseMemory = state.response_memory
         self._telemetry = telemetry
         self._sent: OrderedDict[_Key, _Sent] = OrderedDict()
 
@@ -84,7 +86,7 @@ class Express:
         client = scope["client"]
         key = (scope["path"], scope["query_string"], client and client[0], *map(told.get, _TOLD_APART))
         sent = self._sent.get(key)
-        if sent is None or not sent.basis.stands(scope["app"].state.data_versions.known):
+        if sent is None or not sent.basis.stands(self._state.data_versions.known):
             await self._learn(scope, receive, send, key)
             return
         started = time.perf_counter()

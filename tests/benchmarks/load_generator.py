@@ -149,12 +149,15 @@ def _percentile(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
-def request_bytes(target: str, etag: str | None = None) -> bytes:
-    """The bytes of a GET request for ``target``."""
-    lines = [f"GET {target} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
+def request_bytes(target: str, etag: str | None = None, question: str | None = None) -> bytes:
+    """The bytes of a GET request for ``target``; of a POST where there is a ``question`` in JSON."""
+    method, body = ("GET", b"") if question is None else ("POST", question.encode())
+    lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1", "Accept: application/json"]
     if etag is not None:
         lines.append(f"If-None-Match: {etag}")
-    return "\r\n".join([*lines, "", ""]).encode()
+    if body:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 if __name__ == "__main__":
@@ -164,8 +167,8 @@ if __name__ == "__main__":
     parser.add_argument("--connections", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--etag")
+    parser.add_argument("--question")
     options = parser.parse_args()
-    answers = uvloop.run(
-        ask(options.port, request_bytes(options.target, options.etag), options.connections, options.seconds)
-    )
+    request = request_bytes(options.target, options.etag, options.question)
+    answers = uvloop.run(ask(options.port, request, options.connections, options.seconds))
     sys.stdout.write(json.dumps(asdict(answers)) + "\n")

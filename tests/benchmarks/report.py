@@ -22,7 +22,7 @@ are missed are shown as missed. Seconds depend on the machine; ratios and growth
 Variables that begin with COMPASS_BENCH_ change how much data is taken (tests/benchmarks/sizes.py). A part
 alone is `python -m pytest tests/benchmarks/test_load.py -m benchmark --capture=no`, after which
 `python -m tests.benchmarks.report` writes the page again.
-Peers that nothing else here needs, pandas and dlt, join where they are installed.
+Peers that nothing else here needs, pandas, dlt and PostGraphile (by npm), join where they can be had.
 """
 
 _AREAS = {
@@ -34,7 +34,7 @@ _AREAS = {
         "A process from start to end that checks every rule. DuckDB makes the big tables of the same run, "
         "with columns declared and nothing checked. The usual checks are jsonschema for every line and "
         "pandera on pandas: shapes, ranges, keys, and the arithmetic of contributions, a part of what the "
-        "rules look at."
+        "rules look at. Frames of the largest run lie on disk."
     ),
     "Load": (
         "All rows of a run from frames into the raw tables with their indexes, in one transaction. "
@@ -60,7 +60,8 @@ _AREAS = {
     "Serve: lists, nothing cached": (
         "One worker that keeps no answer; totals of filters it counts once, as ever, where the peers count "
         "for each page. PostgreSQL and the load generator share the machine. The first peer is the list as "
-        "most would write it. The second hands through JSON that PostgreSQL makes, with nothing in between."
+        "most would write it. The second hands through JSON that PostgreSQL makes, with nothing in between. "
+        "The third makes a GraphQL API of the tables by itself."
     ),
     "Serve: cached": (
         "Answers that the worker keeps, and those that the client holds already (304), against an ASGI "

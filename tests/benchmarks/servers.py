@@ -40,11 +40,11 @@ class Server:
     port: int
     started: float
 
-    def get(self, target: str) -> tuple[bytes, str | None]:
-        """Body and ETag of an answer."""
+    def get(self, target: str, question: bytes | None = None) -> tuple[bytes, str | None]:
+        """Body and ETag of an answer; to a ``question`` in JSON, which is posted, where there is one."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            connection.request("GET", target)
+            _ask(connection, target, question)
             answer = connection.getresponse()
             body = answer.read()
             assert answer.status == 200, (target, answer.status, body[:500])
@@ -59,6 +59,7 @@ class Server:
         connections: int,
         seconds: float,
         etag: str | None = None,
+        question: bytes | None = None,
         status: int | None = None,
         postgres: PostgresServer | None = None,
     ) -> Load:
@@ -67,6 +68,8 @@ class Server:
         command += ["--connections", str(connections), "--seconds", str(seconds)]
         if etag is not None:
             command += ["--etag", etag]
+        if question is not None:
+            command += ["--question", question.decode()]
         before, database_before = cpu_of(self.process), postgres.cpu() if postgres else 0.0
         done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
@@ -107,7 +110,7 @@ def serve(
             stderr=subprocess.STDOUT,
         )
         try:
-            while not _healthy(port, health):
+            while not answers_to(port, health):
                 late = time.perf_counter() - began > _START_SECONDS
                 if late or child.poll() is not None:
                     said.seek(0)
@@ -119,12 +122,20 @@ def serve(
             child.wait(timeout=_START_SECONDS)
 
 
-def _healthy(port: int, path: str) -> bool:
+def answers_to(port: int, path: str, question: bytes | None = None) -> bool:
+    """Whether a server is there and answers well."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", path)
+        _ask(connection, path, question)
         return connection.getresponse().status == 200
     except OSError:
         return False
     finally:
         connection.close()
+
+
+def _ask(connection: http.client.HTTPConnection, target: str, question: bytes | None) -> None:
+    if question is None:
+        connection.request("GET", target)
+    else:
+        connection.request("POST", target, question, {"Content-Type": "application/json"})

@@ -10,7 +10,9 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
+from statistics import median
 
 import pytest
 from rich.console import Console
@@ -24,6 +26,9 @@ from tests.support.compass import compass, environment
 from tests.support.databases import copy_database
 from transforms.compiled.dag import Dag
 from transforms.compiled.manifest import PROJECT, Manifest, load_manifest, manifest_path
+from transforms.preview import Preview
+from transforms.progress import NoProgress
+from transforms.run import open_run
 from transforms.synth import generate_run
 
 pytestmark = pytest.mark.benchmark
@@ -31,6 +36,7 @@ pytest.importorskip("dbt.cli.main")
 
 AREA = "Build"
 LEAST_RATIO = 4.0
+MOST_PREVIEW_SECONDS = 3.0
 SHOWN = 12
 
 Seconds = Mapping[str, float]
@@ -107,3 +113,21 @@ def test_native_against_dbt(
         ],
     )
     hold(wall)
+
+
+def test_marts_for_preview(runs_folder: Path) -> None:
+    """The marts of a run from its frames, by DuckDB alone: what a preview builds."""
+    made = open_run(generate_run(runs_folder, facilities=sizes.FACILITIES, graph_name="previewed"))
+    seconds = []
+    for _ in range(sizes.REPEATS):
+        with closing(Preview(made, NoProgress())) as preview:
+            seconds.append(preview.build.elapsed)
+    record = Record(
+        AREA,
+        "marts for a preview, DuckDB",
+        "s",
+        median(seconds),
+        target=Target(MOST_PREVIEW_SECONDS, "ours", at_least=False),
+    )
+    keep(AREA, [record])
+    hold(record)

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 import asyncpg
@@ -21,6 +23,7 @@ from backend.config import without_driver
 from tests.benchmarks import sizes
 from tests.benchmarks.many_signals import build_run, publish_many
 from tests.benchmarks.measure import PostgresServer
+from tests.benchmarks.peers.postgraphile import PATH, postgraphile, questions
 from tests.benchmarks.records import Record, Target, keep
 from tests.benchmarks.servers import OURS, Load, Server, serve
 from tests.support.databases import execute
@@ -165,6 +168,31 @@ def test_lists_uncached(bench: Bench) -> None:
         if name == "list":
             for against in (ORM, JSON_AGG):
                 records += _cpu(area, name, loads["ours"], loads[against], against)
+    keep(area, records)
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm, which nothing else here does")
+def test_lists_against_a_generic_server(bench: Bench, tmp_path: Path) -> None:
+    """The same pages of a server that knows nothing but the tables."""
+    area, against = "Serve: lists, nothing cached", "PostGraphile"
+    asked = questions(sizes.SIGNALS // 2)
+    records = []
+    with postgraphile(bench.database_url, tmp_path) as peer:
+        for name, target in LISTS.items():
+            theirs = json.loads(peer.get(PATH, asked[name])[0])["data"]["allSignals"]
+            ours = json.loads(bench.uncached.get(target)[0])
+            assert [each["id"] for each in theirs["nodes"]] == [each["id"] for each in ours["signals"]], name
+            assert theirs["totalCount"] == ours["total_count"]
+            rates: tuple[list[float], list[float]] = [], []
+            for _ in range(sizes.REPEATS):
+                rates[0].append(bench.load(bench.uncached, name).answers.rate)
+                load = peer.load(
+                    PATH, connections=sizes.CONNECTIONS, seconds=sizes.LOAD_SECONDS, question=asked[name]
+                )
+                rates[1].append(load.answers.rate)
+                asyncio.run(execute(bench.database_url, _CANCEL_OTHERS))
+            medians = median(rates[0]), median(rates[1])
+            records.append(Record(area, name, "requests/s", *medians, against, Target(1.0), _parameters()))
     keep(area, records)
 
 
