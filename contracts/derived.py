@@ -46,6 +46,7 @@ def derived(make: Make) -> Make:
     def kept(data: RunData) -> pl.DataFrame:
         if name not in data.derived:
             data.derived[name] = data.keep(make(data))
+            data.release()
         return data.derived[name]
 
     return kept

@@ -30,7 +30,6 @@ class Spool:
     def keep(self, frame: pl.DataFrame) -> pl.DataFrame:
         """An equal frame that lies where it belongs; in memory also where the disk has no room."""
         if self._on_disk and frame.estimated_size() >= _WORTH_A_FILE_BYTES:
-            self.release()
             with suppress(OSError):
                 return self._mapped(frame)
         return frame
