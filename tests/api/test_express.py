@@ -12,6 +12,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.caching import policy
 from backend.caching.express import Express
 from backend.config import Settings
 from backend.main import create_app
@@ -48,14 +49,15 @@ def passed_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def app(settings: Settings) -> FastAPI:
-    """The API with a memory of answers."""
+def app(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    """The API with a memory of answers, which do not age while a test runs."""
+    monkeypatch.setattr(policy, "_DAYS_OPEN_SECONDS", 10**9)
     return create_app(settings)
 
 
 @pytest.fixture
-async def client(app: FastAPI, connection: asyncpg.Connection) -> AsyncIterator[httpx.AsyncClient]:
-    """A client that takes what is kept."""
+async def client(app: FastAPI, served: None) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that takes what is kept. What was published before is not announced to it."""
     async with running(app, reloading=False) as opened:
         yield opened
 
