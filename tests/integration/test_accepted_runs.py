@@ -72,7 +72,7 @@ TEXTS = (
 
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[str, int, bytes | None, bytes | None]:
-    """A file, a place in it (out of 10,000), and the number or the text to be put there; or a line gone."""
+    """A file, a place in it (out of 10,000), and a number or text to put there; neither: a line twice."""
     return (
         draw(st.sampled_from(FILES)),
         draw(st.integers(0, 9_999)),
