@@ -107,8 +107,8 @@ class Signal(Timestamped, Base):
     ``id`` is ``entity_key`` read as a UUID, so that it is the same in every run. ``peer_mean`` is
     the benchmark. ``active`` is false when the published run no longer has the entity.
     ``parent_node_ids`` are the nodes that segment into this one; the relation columns count
-    active signals. JSON documents that are only passed on (timeline, metadata, percentile trends)
-    are kept as text: the database parses them neither on the way in nor on the way out.
+    active signals. JSON documents that are passed on (timeline, metadata, percentile trends,
+    technical details) are kept as text, which is quick to write and to compare.
     """
 
     __tablename__ = "signals"
@@ -172,7 +172,7 @@ class Signal(Timestamped, Base):
     entity_metadata: Mapped[str | None] = mapped_column("metadata")
     metadata_per_period: Mapped[str | None]
     peer_percentile_trends: Mapped[str | None]
-    technical_details: Mapped[Any | None] = mapped_column(_Json)
+    technical_details: Mapped[str | None]
     edge_types: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default=text("'{}'::text[]"))
     parent_node_ids: Mapped[list[str]] = mapped_column(ARRAY(Text()), server_default=text("'{}'::text[]"))
     has_children: Mapped[bool] = mapped_column(server_default=false())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Text, cast, func, literal, null, select
+from sqlalchemy.dialects.postgresql import JSON
 
 from backend.ontology.context import Context, Rows
 from backend.ontology.keys import TEXT, UUID_KEY, Key
@@ -93,7 +94,7 @@ def _metrics(context: Context) -> Rows:
 
 def _signals(context: Context) -> Rows:
     row = context.signals.c
-    indicators = row.technical_details["simplified_indicators"]
+    indicators = cast(row.technical_details, JSON)["simplified_indicators"]
     utc = func.timezone("UTC", row.created_at)
     return select(
         row.id,

@@ -92,7 +92,24 @@ where s.graph_name = :graph_name
 
 FORGET: Final = "drop table signals_before"
 
-# The source is materialized so that each document is parsed once, although compared and stored.
+# What relations between signals are told from.
+_PLACED: Final = (
+    "id",
+    "entity_key",
+    "graph_name",
+    "canonical_node_id",
+    "metric_id",
+    "facility",
+    "facility_id",
+    "service_line",
+    "entity_dimensions",
+    "entity_dimensions_hash",
+    "edge_types",
+    "parent_node_ids",
+)
+
+# Documents are read last and once: what is sorted, counted and joined before has few columns, so
+# that it stays in memory. `offset 0` keeps them from being made again to be compared and stored.
 MERGE: Final = f"""
 with ends as (
     select e.source_node_id as node_id, e.edge_type_normalized as edge_type, null as parent_node_id
@@ -113,28 +130,27 @@ nodes as (
     from ends
     group by ends.node_id
 ),
-rows as (
-    select m.*
+placed as materialized (
+    select {", ".join(f"{SOURCE[column]} as {column}" for column in _PLACED)}
     from public_marts.fct_signals as m
+    left join nodes as n on n.node_id = m.canonical_node_id
     where {_IN_SCOPE} and {_HAS_VALUE}
     order by m.simplified_severity desc nulls last, m.entity_key
     limit cast(:row_limit as bigint)
 ),
-source as materialized (
-    select {", ".join(f"{expression} as {column}" for column, expression in SOURCE.items())}
-    from rows as m
-    left join nodes as n on n.node_id = m.canonical_node_id
-),
-pairs as ({_pairs("source")}),
-related as ({_related("source")}),
+pairs as ({_pairs("placed")}),
+related as ({_related("placed")}),
 complete as (
     select
+        {", ".join(f"{SOURCE[column]} as {column}" for column in SOURCE if column not in _PLACED)},
         s.*,
         s.id in (select pairs.parent_id from pairs) as has_children,
         s.id in (select pairs.child_id from pairs) as has_parent,
         coalesce(related.others, 0) as related_signal_count
-    from source as s
+    from placed as s
+    inner join public_marts.fct_signals as m on m.run_key = :run_key and m.entity_key = s.entity_key
     left join related on {_SAME_PLACE_AND_METRIC}
+    offset 0
 )
 merge into public.signals as s
 using complete as h on h.id = s.id

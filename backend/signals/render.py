@@ -51,7 +51,7 @@ def hierarchy_edge(parent: RowMapping) -> str | None:
 def temporal(row: RowMapping) -> dict[str, Any]:
     """How a signal developed."""
     signal_id = str(row["id"])
-    details = stored.details(_stored_details(row), signal_id)
+    details = stored.details(row["technical_details"], signal_id)
     timeline = stored.document("metric_trend_timeline", row["metric_trend_timeline"], signal_id)
     return {
         "signal_id": signal_id,
@@ -66,12 +66,7 @@ def temporal(row: RowMapping) -> dict[str, Any]:
 
 def technical_details(row: RowMapping) -> dict[str, Any] | None:
     """The statistics behind a signal; None when none are stored."""
-    found = _stored_details(row)
-    if not found:
+    found = row["technical_details"]
+    if found is None:
         return None
     return {**stored.details(found, str(row["id"])), "data_quality_suppressed": False}
-
-
-def _stored_details(row: RowMapping) -> dict[str, Any]:
-    found = row["technical_details"]
-    return found if isinstance(found, dict) else {}

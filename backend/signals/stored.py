@@ -5,7 +5,6 @@ One bad document must not cost a page of good ones: it is left out, and the log 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
@@ -35,6 +34,7 @@ def _adapters(model: type[BaseModel], names: tuple[str, ...] | None = None) -> d
 
 _OF_SIGNALS: Final = _adapters(Signal, DOCUMENTS)
 _OF_DETAILS: Final = _adapters(TechnicalDetails)
+_OBJECT: Final = TypeAdapter(dict[str, Any])
 
 
 def document(name: str, stored: Any, signal_id: str) -> Any:
@@ -55,17 +55,29 @@ def document(name: str, stored: Any, signal_id: str) -> Any:
     return value
 
 
-def details(stored: Mapping[str, Any], signal_id: str) -> dict[str, Any]:
-    """The technical details that are stored of a signal, field by field."""
+def details(stored: str | None, signal_id: str) -> dict[str, Any]:
+    """The technical details that are stored of a signal, JSON text, field by field."""
     found: dict[str, Any] = {}
+    values = _object(stored, signal_id)
     for name, adapter in _OF_DETAILS.items():
         try:
-            found[name] = adapter.validate_python(stored.get(name))
+            found[name] = adapter.validate_python(values.get(name))
         except ValidationError as error:
-            if name in stored:
+            if name in values:
                 _left_out(name, signal_id, error)
             found[name] = None
     return found
+
+
+def _object(stored: str | None, signal_id: str) -> dict[str, Any]:
+    if stored is None:
+        return {}
+    try:
+        values: dict[str, Any] = _parsed(_OBJECT, stored)
+    except ValidationError as error:
+        _left_out("technical_details", signal_id, error)
+        return {}
+    return values
 
 
 def _parsed(adapter: TypeAdapter[Any], text: str) -> Any:

@@ -59,8 +59,8 @@ ROWS = {
         insert into runs (run_key, graph_name, run_id, state) values ('g/1', 'g', '1', 'published');
         insert into users (email, name, hashed_password) values ('a@example.org', 'Ann', '!');
         insert into signals (id, entity_key, graph_name, run_key, run_id, canonical_node_id, metric_id,
-            domain, facility, service_line, description, metric_value)
-        values (gen_random_uuid(), 'e', 'g', 'g/1', '1', 'n', 'm', 'Other', 'F', 'S', 'd', 1);
+            domain, facility, service_line, description, metric_value, technical_details)
+        values (gen_random_uuid(), 'e', 'g', 'g/1', '1', 'n', 'm', 'Other', 'F', 'S', 'd', 1, '{"slope": 1}');
         insert into assignments (signal_id, assignee_id, status) select s.id, u.id, 'assigned'
             from signals as s, users as u;
         insert into activity_events (event_type, signal_id) select 'comment', s.id from signals as s

@@ -96,7 +96,7 @@ async def test_a_malformed_detail_is_left_out(
 ) -> None:
     (one,) = await _publish(engine, connection, [signal_row()])
     await connection.execute(
-        "update signals set technical_details = technical_details || $1::text::jsonb",
+        "update signals set technical_details = (technical_details::jsonb || $1::text::jsonb)::text",
         json.dumps({"monthly_z_scores": {"a": 1}, "simplified_inputs": [1], "slope": "steep"}),
     )
     details = await _get(client, f"{one}/technical-details")
