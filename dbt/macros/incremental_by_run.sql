@@ -19,7 +19,8 @@
 
     {% if existing is none %}
         {% call statement('main') -%}
-            create table {{ target_relation }} as (
+            {# Up to a page, documents stay in their row: written once and read whole, moving them apart only costs. #}
+            create table {{ target_relation }} with (toast_tuple_target = 8160) as (
                 {{ sql }}
             )
         {%- endcall %}

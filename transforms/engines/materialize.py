@@ -26,6 +26,8 @@ RUN_KEY = "run_key"
 SCOPE_MODEL = "stg_build_scope"
 """View of the run keys a build works on: their rows are what an incremental model replaces."""
 
+_ROWS_IN_ONE_PIECE = "with (toast_tuple_target = 8160) "
+"""Up to a page, documents stay in their row: written once and read whole, moving them apart only costs."""
 _WORKING_SUFFIX = "__building"
 _MAX_IDENTIFIER = 63
 
@@ -126,7 +128,8 @@ async def _build_incremental(
             await drop(connection, node.schema, node.alias, instead_of)
         computed = context.computed.get(node.unique_id)
         if relation is None:
-            rows = await _create_table(connection, node, node.alias, empty=computed is not None)
+            empty = computed is not None
+            rows = await _create_table(connection, node, node.alias, _ROWS_IN_ONE_PIECE, empty=empty)
         else:
             rows = await _replace_rows(connection, node, context, select=computed is None)
         if computed is not None:
@@ -171,9 +174,11 @@ async def _replace_rows(
     return _rows(tag)
 
 
-async def _create_table(connection: asyncpg.Connection, node: Node, name: str, *, empty: bool = False) -> int:
-    after = "\n) with no data" if empty else "\n)"
-    tag = await _execute(connection, f"create table {qualified(node.schema, name)} as (\n", node, after)
+async def _create_table(
+    connection: asyncpg.Connection, node: Node, name: str, options: str = "", *, empty: bool = False
+) -> int:
+    before = f"create table {qualified(node.schema, name)} {options}as (\n"
+    tag = await _execute(connection, before, node, "\n) with no data" if empty else "\n)")
     return 0 if empty else _rows(tag)
 
 
