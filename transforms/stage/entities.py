@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -258,6 +259,7 @@ class EntityStager:
                 )
 
 
+@lru_cache(maxsize=256)
 def method_name(method_id: str) -> str:
     """``simple_zscore`` of ``statistical_method__simple_zscore__aggregate_time_period``."""
     parts = method_id.split("__")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import polars as pl
@@ -61,22 +61,31 @@ class FrameBuilder:
             frame = _columns(self._rows, schema)
         except OverflowError:
             frame = _columns([tuple(map(_bounded, row)) for row in self._rows], schema)
-        # One pass over all columns: a pass for each costs more than the rows of most files.
-        inexact = frame.select(_inexact(name).any() for name in self._integers)
-        odd = [name for name in self._integers if inexact[name].item()]
-        frame = frame.with_columns(
-            *(pl.col(name).cast(pl.Int64) for name in self._integers if name not in odd),
-            *(self._integer_column(frame, name, constants) for name in odd),
-        )
+        # One pass over all columns, here and below: a pass for each costs more than the rows of most files.
+        inexact = frame.select_seq(_inexact(name).any() for name in self._integers)
+        odd = [
+            self._integer_column(frame, name, constants) for name in self._integers if inexact[name].item()
+        ]
         self._rows.clear()
-        fixed = [pl.lit(value, dtype=self._schema[name]).alias(name) for name, value in constants.items()]
-        self._frames.append(frame.with_columns(fixed).select(_complete(self._schema, frame, constants)))
+        if odd:
+            frame = frame.with_columns(odd)
+        self._frames.append(frame.select_seq(self._declared(constants)))
 
     def frame(self) -> pl.DataFrame:
         """All batches as one frame with the declared columns."""
         if not self._frames:
             return empty_frame(self._table)
         return pl.concat(self._frames, rechunk=True)
+
+    def _declared(self, constants: dict[str, str | int | None]) -> Iterator[pl.Expr]:
+        """Every column of the table: as gathered, constant, or null."""
+        for name, dtype in self._schema.items():
+            if name in constants:
+                yield pl.lit(constants[name], dtype=dtype).alias(name)
+            elif name in self._columns:
+                yield pl.col(name).cast(dtype)
+            else:
+                yield pl.lit(None, dtype=dtype).alias(name)
 
     def _integer_column(
         self, frame: pl.DataFrame, name: str, constants: dict[str, str | int | None]
@@ -132,19 +141,9 @@ def _column(name: str, values: tuple[Any, ...], dtype: Any) -> pl.Series:
         return pl.Series(name, values, dtype=dtype)
     places = {value: place for place, value in enumerate(dict.fromkeys(values))}
     rows = pl.Series(list(map(places.__getitem__, values)), dtype=pl.UInt32)
-    return pl.Series(name, list(places), dtype=dtype).gather(rows)
+    return pl.Series(name, list(places), dtype=dtype)[rows]
 
 
 def _bounded(value: Any) -> Any:
     """``value``, an integer of more bits than Polars takes replaced by an infinity."""
     return math.inf if isinstance(value, int) and abs(value) >= INTEGER_LIMIT else value
-
-
-def _complete(
-    schema: dict[str, type[pl.DataType]], frame: pl.DataFrame, constants: dict[str, str | int | None]
-) -> list[pl.Expr]:
-    present = set(frame.columns) | set(constants)
-    return [
-        pl.col(name) if name in present else pl.lit(None, dtype=dtype).alias(name)
-        for name, dtype in schema.items()
-    ]

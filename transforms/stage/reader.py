@@ -32,6 +32,8 @@ MAX_DOCUMENT_BYTES = 1024 * 1024 * 1024
 MAX_CHECKED_DOCUMENT_BYTES = 8 * 1024 * 1024
 """Largest document whose every key is looked at for repetitions."""
 _CHUNK = 1024 * 1024
+_BUFFER = 128 * 1024
+"""A line of an entity is about as long as what Python reads at a time by default."""
 _KEY_END = b'":'
 
 
@@ -208,7 +210,7 @@ class LineReader:
         if self._path is None:
             return
         try:
-            with self._path.open("rb") as stream:
+            with self._path.open("rb", buffering=_BUFFER) as stream:
                 yield from self._read(stream)
         except OSError as error:
             self._source.unreadable(self.relative, error.strerror or str(error))
