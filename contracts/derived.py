@@ -85,8 +85,11 @@ def nodes(data: RunData) -> pl.DataFrame:
 
 @derived
 def entities(data: RunData) -> pl.DataFrame:
-    """raw_entity_results without repetitions, with what ``nodes`` says of each node."""
-    frame = data.frames["raw_entity_results"]
+    """raw_entity_results without repetitions, with what ``nodes`` says of each node.
+
+    The months of the metadata, most of the table, are left out: nothing is compared with them.
+    """
+    frame = data.frames["raw_entity_results"].drop("metadata_per_period")
     return frame.unique("entity_key", keep="first", maintain_order=True).join(
         nodes(data).select("canonical_node_id", *_NODE, "start_period", "end_period", window="period_count"),
         on="canonical_node_id",
@@ -122,7 +125,11 @@ def methods(data: RunData) -> pl.DataFrame:
         .join(nodes(data).select("canonical_node_id", "entity_count", "complete"), on="canonical_node_id")
     )
     ranked = pl.col("complete") & (pl.col("len") == pl.col("entity_count"))
-    return rows.join(everyone.select(*of_node, ranked=ranked), on=of_node, how="left", maintain_order="left")
+    # Joining the keys alone spares a copy of all other columns.
+    found = rows.select(of_node).join(
+        everyone.select(*of_node, ranked=ranked), on=of_node, how="left", maintain_order="left"
+    )
+    return rows.with_columns(found["ranked"])
 
 
 def of_method(data: RunData, *names: str) -> pl.DataFrame:
