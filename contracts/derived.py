@@ -6,7 +6,7 @@ over all peers be computed again. A line that repeats an entity counts once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 
 import polars as pl
@@ -30,7 +30,14 @@ SCORES = (
 
 ZSCORES = ("simple", "robust")
 
-Make = Callable[[RunData], pl.DataFrame]
+PART_ROWS = 2**17
+"""Rows that are worked on at a time where a frame can be made node by node."""
+
+_USUAL_POINTS = 12
+"""Of a timeline: a year of months."""
+
+Get = Callable[[RunData], pl.DataFrame]
+Make = Callable[[RunData], pl.DataFrame | Iterator[pl.DataFrame]]
 
 _POINTS = pl.List(pl.Struct({"period": pl.String, "value": pl.Float64}))
 _NUMBERS = pl.List(pl.Float64)
@@ -38,18 +45,55 @@ _ENTITY = ("entity_key", "canonical_node_id", "facility_id", "entity_dimensions"
 _NODE = ("temporal", "faceted", "complete", "legacy")
 
 
-def derived(make: Make) -> Make:
-    """Keep the frame that ``make`` computes with the run it was computed from."""
+def derived(make: Make) -> Get:
+    """Keep the frame that ``make`` computes with the run it was computed from.
+
+    A generator gives the frame in parts, so that no more than one of them has to be in memory.
+    """
     name = f"{make.__module__}.{make.__qualname__}"
 
     @wraps(make)
     def kept(data: RunData) -> pl.DataFrame:
         if name not in data.derived:
-            data.derived[name] = data.keep(make(data))
-            data.release()
+            made = make(data)
+            parts = [made] if isinstance(made, pl.DataFrame) else made
+            data.derived[name] = pl.concat([_put_away(data, part) for part in parts], rechunk=False)
         return data.derived[name]
 
     return kept
+
+
+def _put_away(data: RunData, part: pl.DataFrame) -> pl.DataFrame:
+    kept = data.keep(part)
+    data.release()
+    return kept
+
+
+def by_nodes(frame: pl.DataFrame, *, each: int = 1) -> Iterator[pl.DataFrame]:
+    """The rows in parts of whole nodes; all at once where they are few, or those of a node lie apart.
+
+    A part has about as many rows as make PART_ROWS where ``each`` becomes that many, or those of one node.
+    """
+    size = PART_ROWS // each
+    nodes = frame["canonical_node_id"].rle().struct.unnest()
+    if frame.height <= size or nodes["value"].n_unique() < nodes.height:
+        yield frame
+        return
+    start = rows = 0
+    for length in nodes["len"]:
+        if rows and rows + length > size:
+            yield frame.slice(start, rows)
+            start, rows = start + rows, 0
+        rows += length
+    yield frame.slice(start, rows)
+
+
+def of_nodes(frame: pl.DataFrame, part: pl.DataFrame) -> pl.DataFrame:
+    """Rows of ``frame`` that belong to nodes ``part`` has rows of."""
+    if frame.height <= PART_ROWS:
+        return frame
+    nodes = part["canonical_node_id"].unique().implode()
+    return frame.filter(pl.col("canonical_node_id").is_in(nodes, nulls_equal=True))
 
 
 @derived
@@ -84,22 +128,21 @@ def nodes(data: RunData) -> pl.DataFrame:
 
 
 @derived
-def entities(data: RunData) -> pl.DataFrame:
+def entities(data: RunData) -> Iterator[pl.DataFrame]:
     """raw_entity_results without repetitions, with what ``nodes`` says of each node.
 
     The months of the metadata, most of the table, are left out: nothing is compared with them.
     """
-    frame = data.frames["raw_entity_results"].drop("metadata_per_period")
-    return frame.unique("entity_key", keep="first", maintain_order=True).join(
-        nodes(data).select("canonical_node_id", *_NODE, "start_period", "end_period", window="period_count"),
-        on="canonical_node_id",
-        how="left",
-        maintain_order="left",
+    described = nodes(data).select(
+        "canonical_node_id", *_NODE, "start_period", "end_period", window="period_count"
     )
+    for part in by_nodes(data.frames["raw_entity_results"].drop("metadata_per_period")):
+        once = part.unique("entity_key", keep="first", maintain_order=True)
+        yield once.join(described, on="canonical_node_id", how="left", maintain_order="left")
 
 
 @derived
-def methods(data: RunData) -> pl.DataFrame:
+def methods(data: RunData) -> Iterator[pl.DataFrame]:
     """raw_statistical_methods with its entity, its node and ``position`` among the entity's methods.
 
     ``live`` rows hold a score or should: one that is suppressed and has a score is among them.
@@ -110,26 +153,32 @@ def methods(data: RunData) -> pl.DataFrame:
     own = entities(data).select(*_ENTITY, "line_number", "metric_value", *_NODE, valueless=value.is_null())
     number = pl.int_range(pl.len())
     begins = pl.struct("entity_key", "line_number").rle_id().diff().fill_null(1) != 0
+    position = number - pl.when(begins).then(number).forward_fill()
     scored = pl.any_horizontal([pl.col(name).is_not_null() for name in SCORES])
-    rows = (
-        data.frames["raw_statistical_methods"]
-        .drop("run_key", "run_id", "canonical_node_id", "runtime", "runtime_status")
-        .with_columns(position=number - pl.when(begins).then(number).forward_fill())
-        .join(own, on=["entity_key", "line_number"], nulls_equal=True, maintain_order="left")
-        .with_columns(scored=scored, live=~pl.col("suppressed") | scored)
-    )
+    for part in by_nodes(data.frames["raw_statistical_methods"]):
+        rows = (
+            part.with_columns(position=position)
+            .drop("run_key", "run_id", "canonical_node_id", "runtime", "runtime_status")
+            .join(
+                of_nodes(own, part), on=["entity_key", "line_number"], nulls_equal=True, maintain_order="left"
+            )
+            .with_columns(scored=scored, live=~pl.col("suppressed") | scored)
+        )
+        yield rows.with_columns(_ranked(rows, nodes(data)))
+
+
+def _ranked(rows: pl.DataFrame, nodes: pl.DataFrame) -> pl.Series:
+    """Whether every entity of a row's node has the row's method."""
     of_node = ("canonical_node_id", "method_name")
     everyone = (
         rows.group_by(of_node)
         .agg(pl.len())
-        .join(nodes(data).select("canonical_node_id", "entity_count", "complete"), on="canonical_node_id")
+        .join(nodes.select("canonical_node_id", "entity_count", "complete"), on="canonical_node_id")
+        .select(*of_node, ranked=pl.col("complete") & (pl.col("len") == pl.col("entity_count")))
     )
-    ranked = pl.col("complete") & (pl.col("len") == pl.col("entity_count"))
     # Joining the keys alone spares a copy of all other columns.
-    found = rows.select(of_node).join(
-        everyone.select(*of_node, ranked=ranked), on=of_node, how="left", maintain_order="left"
-    )
-    return rows.with_columns(found["ranked"])
+    found = rows.select(of_node).join(everyone, on=of_node, how="left", maintain_order="left")
+    return found["ranked"]
 
 
 def of_method(data: RunData, *names: str) -> pl.DataFrame:
@@ -232,29 +281,29 @@ def _aligned(timelines: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 @derived
-def points(data: RunData) -> pl.DataFrame:
+def points(data: RunData) -> Iterator[pl.DataFrame]:
     """One row a point of a timeline: entity number, node, month, value and both z-scores.
 
     ``simple_listed`` and ``robust_listed`` tell whether the entity has scores at all.
     """
     nothing = pl.col("values").list.eval(pl.lit(None, dtype=pl.Float64))
-    return (
-        trends(data)
-        .filter(pl.col("timeline_length") > 0)
-        .select(
-            "entity",
-            "canonical_node_id",
-            "entity_dimensions_hash",
-            "timeline_length",
-            "faceted",
-            "gaps",
-            "periods",
-            "values",
-            *(pl.col(name).is_not_null().alias(f"{name}_listed") for name in ZSCORES),
-            pl.col("simple").fill_null(nothing),
-            pl.col("robust").fill_null(nothing),
-            index=pl.int_ranges(0, pl.col("timeline_length")),
+    for part in by_nodes(trends(data), each=_USUAL_POINTS):
+        yield (
+            part.filter(pl.col("timeline_length") > 0)
+            .select(
+                "entity",
+                "canonical_node_id",
+                "entity_dimensions_hash",
+                "timeline_length",
+                "faceted",
+                "gaps",
+                "periods",
+                "values",
+                *(pl.col(name).is_not_null().alias(f"{name}_listed") for name in ZSCORES),
+                pl.col("simple").fill_null(nothing),
+                pl.col("robust").fill_null(nothing),
+                index=pl.int_ranges(0, pl.col("timeline_length")),
+            )
+            .explode("periods", "values", "simple", "robust", "index")
+            .rename({"periods": "period", "values": "value"})
         )
-        .explode("periods", "values", "simple", "robust", "index")
-        .rename({"periods": "period", "values": "value"})
-    )

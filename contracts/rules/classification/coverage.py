@@ -66,7 +66,7 @@ def unmatched(data: RunData) -> pl.DataFrame:
     )
     own = rows.join(graph, on="canonical_node_id", how="left", maintain_order="left")
     whole = pl.col("canonical_node_id").is_in(whole_nodes(data)["canonical_node_id"].implode())
-    results = entities(data).filter(whole)
+    results = entities(data).select(*_ROW, "temporal").filter(whole)
     foreign = own.filter(whole).join(results, on=PLACED, how="anti", maintain_order="left")
     # Where graph and index differ, which is reported there, either may be right.
     metrics = pl.concat(

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from contracts.derived import by_nodes
 from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.references.results import METHODS_DIFFER
@@ -129,8 +130,8 @@ def _joined(texts: pl.Expr) -> pl.Expr:
 
 def _order(entities: pl.DataFrame, items: pl.DataFrame) -> list[Finding]:
     values = (
-        entities.filter(pl.col("line_number").is_not_null())
-        .select(*_KEY, "facility_id", "entity_dimensions", "entity")
+        entities.select(*_KEY, "facility_id", "entity_dimensions", "entity")
+        .filter(pl.col("line_number").is_not_null())
         .join(items.select("entity", "values"), on="entity")
         .sort("source_file", "line_number")
         .with_columns(before=pl.col("values").shift(1).over("source_file"))
@@ -143,7 +144,8 @@ def _metrics(data: RunData, entities: pl.DataFrame) -> list[Finding]:
     headers = data.auxiliary["node_headers"].select(
         "canonical_node_id", "source_file", node_metric="metric_id"
     )
-    rows = entities.join(headers, on=["canonical_node_id", "source_file"])
+    named = entities.select(*_KEY, "canonical_node_id", "facility_id", "entity_dimensions", "metric_id")
+    rows = named.join(headers, on=["canonical_node_id", "source_file"])
     return fold(
         ENTITY_METRIC,
         rows.filter(pl.col("metric_id") != pl.col("node_metric")),
@@ -159,13 +161,10 @@ def check_method_lists(data: RunData) -> list[Finding]:
     methods, anomalies = data.frames["raw_statistical_methods"], data.frames["raw_anomalies"]
     if methods.is_empty():
         return []
-    listed = methods.group_by("canonical_node_id", *_KEY, maintain_order=True).agg(
-        pl.col("statistical_method").alias("listed")
-    )
     usual = _wanted(data, "node_headers", lambda row: json.loads(row["statistical_methods"]))
     found = fold(
         METHODS_DIFFER,
-        _differing(listed, usual),
+        _differing(methods, pl.col("statistical_method"), usual),
         "the entity's methods are not those of its header",
         json_path="/statistical_methods",
         expected=lambda row: ", ".join(row["wanted"]),
@@ -174,9 +173,8 @@ def check_method_lists(data: RunData) -> list[Finding]:
     rule = pl.concat_str(
         "statistical_method", pl.col("anomaly_profile").fill_null(""), "anomaly_method", separator=" "
     )
-    rules = anomalies.group_by("canonical_node_id", *_KEY, maintain_order=True).agg(rule.alias("listed"))
     wrong_methods = {finding.file for finding in found}
-    rules = rules.filter(~pl.col("source_file").is_in(sorted(name for name in wrong_methods if name)))
+    elsewhere = ~pl.col("source_file").is_in(sorted(name for name in wrong_methods if name))
     defined = _wanted(
         data,
         "node_definitions",
@@ -188,7 +186,7 @@ def check_method_lists(data: RunData) -> list[Finding]:
     )
     return found + fold(
         RULES_DIFFER,
-        _differing(rules, defined),
+        _differing(anomalies, rule, defined).filter(elsewhere),
         "the entity's anomaly rules are not those of the node's definition",
         json_path="/statistical_methods",
         expected=lambda row: _first_difference(row["wanted"], row["listed"]),
@@ -203,10 +201,16 @@ def _wanted(data: RunData, name: str, read: Callable[[dict[str, Any]], list[str]
     return frame.unique("canonical_node_id", keep="first", maintain_order=True)
 
 
-def _differing(listed: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+def _differing(rows: pl.DataFrame, listed: pl.Expr, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Entities whose rows do not have, ``listed``, what is ``wanted`` of their node."""
     separator = "\x01"
-    return listed.join(wanted, on="canonical_node_id").filter(
-        pl.col("listed").list.join(separator) != pl.col("wanted").list.join(separator)
+    different = pl.col("listed").list.join(separator) != pl.col("wanted").list.join(separator)
+    return pl.concat(
+        part.group_by("canonical_node_id", *_KEY, maintain_order=True)
+        .agg(listed.alias("listed"))
+        .join(wanted, on="canonical_node_id")
+        .filter(different)
+        for part in by_nodes(rows)
     )
 
 

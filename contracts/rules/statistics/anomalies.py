@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import polars as pl
 
-from contracts.derived import derived, methods
+from contracts.derived import by_nodes, derived, methods, of_nodes
 from contracts.findings import Finding, Severity
 from contracts.rules.folding import Row, fold
 from contracts.rules.rule import Rule
@@ -87,15 +87,13 @@ def statistic_defects(data: RunData) -> pl.DataFrame:
 
 
 @derived
-def labelled(data: RunData) -> pl.DataFrame:
+def labelled(data: RunData) -> Iterator[pl.DataFrame]:
     """raw_anomalies with the statistic each rule applies to, as the method has it."""
     statistic = pl.coalesce(pl.when(pl.col("applies_to") == name).then(pl.col(name)) for name in _STATISTICS)
-    rules = data.frames["raw_anomalies"].select(
-        *_KEY, "applies_to", "anomaly_method", "anomaly", "statistic_value", "rendered", "line_number"
-    )
     own = methods(data).select(
         *_KEY,
         *_STATISTICS,
+        "canonical_node_id",
         "line_number",
         "position",
         "suppressed",
@@ -104,11 +102,20 @@ def labelled(data: RunData) -> pl.DataFrame:
         "source_file",
         "legacy",
     )
-    return (
-        rules.join(own, on=[*_KEY, "line_number"], nulls_equal=True, maintain_order="left")
-        .with_columns(statistic=statistic)
-        .drop(_STATISTICS)
-    )
+    for part in by_nodes(data.frames["raw_anomalies"]):
+        rules = part.select(
+            *_KEY, "applies_to", "anomaly_method", "anomaly", "statistic_value", "rendered", "line_number"
+        )
+        yield (
+            rules.join(
+                of_nodes(own, part).drop("canonical_node_id"),
+                on=[*_KEY, "line_number"],
+                nulls_equal=True,
+                maintain_order="left",
+            )
+            .with_columns(statistic=statistic)
+            .drop(_STATISTICS)
+        )
 
 
 def check_anomalies(data: RunData) -> list[Finding]:

@@ -161,12 +161,13 @@ def _floors(data: RunData, method: str, by: tuple[str, ...]) -> pl.DataFrame:
 def _sound(frame: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     """Add ``sound``: the value, or in groups that one value has moved what its score says it was."""
     frame = frame.with_columns(sound="value").with_row_index("row")
-    moved = frame.join(_plain(frame, by), on=by).filter(_strays())
+    compared = frame.select(*by, "value", "score", "floor")
+    moved = compared.join(_plain(compared, by), on=by).filter(_strays()).select(by).unique()
     if moved.is_empty():
         return frame
     found = [
         group.select("row", implied=implied)
-        for _, group in frame.join(moved.select(by).unique(), on=by, how="semi").group_by(by)
+        for _, group in frame.join(moved, on=by, how="semi").group_by(by)
         if (implied := _implied(group)) is not None
     ]
     if not found:

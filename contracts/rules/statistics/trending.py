@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from contracts.derived import derived, of_method, trends
+from contracts.derived import by_nodes, derived, of_method, trends
 from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
@@ -166,7 +166,7 @@ COMPARISONS = (*_POINTS.values(), *_SCORES["simple"], *_SCORES["robust"], *_PEER
 def trend_defects(data: RunData) -> pl.DataFrame:
     """z-scores of temporal entities that follow neither from what is written nor from the values."""
     found = [compare(_with_last_months(data), _PEERS)]
-    points = compare(_point_rows(data), tuple(_POINTS.values()))
+    points = _point_defects(data)
     for name in _RULES:
         wrong_points = points.filter(pl.col("comparison") == _POINTS[name].name)
         scored = _scored(data, name)
@@ -178,8 +178,8 @@ def trend_defects(data: RunData) -> pl.DataFrame:
     return pl.concat(found, how="diagonal")
 
 
-def _point_rows(data: RunData) -> pl.DataFrame:
-    """Points with the statistics of their month and the node's floors."""
+def _point_defects(data: RunData) -> pl.DataFrame:
+    """Defects of points, by the statistics of their month and the node's floors."""
     floors = (
         data.frames["raw_global_statistics"]
         .filter(pl.col("method_name").is_in(["trending_simple_zscore", "trending_robust_zscore"]))
@@ -187,7 +187,11 @@ def _point_rows(data: RunData) -> pl.DataFrame:
         .agg(pl.col("std_floor", "mad_floor").drop_nulls().first())
     )
     peers = months(data).join(floors, on="canonical_node_id", how="left")
-    return monthly(data).join(peers, on=MONTH, how="left", maintain_order="left")
+    found = [
+        compare(part.join(peers, on=MONTH, how="left", maintain_order="left"), tuple(_POINTS.values()))
+        for part in by_nodes(monthly(data))
+    ]
+    return pl.concat(found, how="diagonal")
 
 
 def _placed(data: RunData, name: str, wrong: pl.DataFrame) -> pl.DataFrame:
