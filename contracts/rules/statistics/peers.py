@@ -8,9 +8,11 @@ that value, and only the entity that strays is at fault.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
-from contracts.derived import derived, entities, methods, of_method, points, trends
+from contracts.derived import by_nodes, derived, entities, methods, of_method, points, trends
 from contracts.run_data import RunData
 
 MAD_TO_STD = 1.4826
@@ -85,7 +87,7 @@ def facets(data: RunData) -> pl.DataFrame:
 
 
 @derived
-def monthly(data: RunData) -> pl.DataFrame:
+def monthly(data: RunData) -> Iterator[pl.DataFrame]:
     """``points`` of complete nodes with ``sound``, the values that peers' statistics were made of.
 
     A node with a timeline at fault is left out, or one that lost a timeline: its months lack a
@@ -97,13 +99,13 @@ def monthly(data: RunData) -> pl.DataFrame:
         [trends(data).filter(fault)["canonical_node_id"], lost["canonical_node_id"]]
     ).unique()
     floors = _floors(data, "trending_simple_zscore", NODE)
-    frame = (
-        points(data)
-        .filter(~pl.col("canonical_node_id").is_in(doubtful.implode()))
-        .join(floors, on="canonical_node_id", how="left", maintain_order="left")
-        .with_columns(score="simple")
-    )
-    return _sound(frame, MONTH)
+    for part in by_nodes(points(data)):
+        frame = (
+            part.filter(~pl.col("canonical_node_id").is_in(doubtful.implode()))
+            .join(floors, on="canonical_node_id", how="left", maintain_order="left")
+            .with_columns(score="simple")
+        )
+        yield _sound(frame, MONTH)
 
 
 @derived
@@ -160,24 +162,25 @@ def _floors(data: RunData, method: str, by: tuple[str, ...]) -> pl.DataFrame:
 
 def _sound(frame: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     """Add ``sound``: the value, or in groups that one value has moved what its score says it was."""
-    frame = frame.with_columns(sound="value").with_row_index("row")
+    frame = frame.with_columns(sound="value")
     compared = frame.select(*by, "value", "score", "floor")
     moved = compared.join(_plain(compared, by), on=by).filter(_strays()).select(by).unique()
     if moved.is_empty():
         return frame
+    frame = frame.with_row_index("row")
     found = [
         group.select("row", implied=implied)
         for _, group in frame.join(moved, on=by, how="semi").group_by(by)
         if (implied := _implied(group)) is not None
     ]
     if not found:
-        return frame
+        return frame.drop("row")
     repaired = pl.concat(found)
     concerned = pl.col("row").is_in(repaired["row"].implode())
     return (
         frame.join(repaired, on="row", how="left", maintain_order="left")
         .with_columns(sound=pl.when(concerned).then("implied").otherwise("value"))
-        .drop("implied")
+        .drop("row", "implied")
     )
 
 
