@@ -115,9 +115,12 @@ $(DEV_INSTALLED): $(CREATED) requirements/dev.txt pyproject.toml
 $(DEMO_INSTALLED): $(CREATED) requirements/demo.txt pyproject.toml
 	@$(call install,demo,under a minute)
 
-# The lock names every package of the set, so pip need not resolve, only verify and unpack.
+# The lock names every package of the set, so pip need not resolve, only verify and unpack. Bytecode is written
+# here, on all cores: else every start compiles again wherever Python may not keep it (PYTHONDONTWRITEBYTECODE).
+# What does not compile is no module: packages carry templates too.
 define install
 echo "Installing requirements/$(1).txt ($(2) the first time)" && \
 $(PIP_INSTALL) --require-hashes --no-deps --no-compile --requirement requirements/$(1).txt && \
-$(PIP_INSTALL) --no-deps --no-build-isolation --editable . && touch $@
+$(PIP_INSTALL) --no-deps --no-build-isolation --editable . && \
+{ $(BIN)/python -m compileall -qq -j 0 $(VENV)/lib backend contracts transforms || true; } && touch $@
 endef

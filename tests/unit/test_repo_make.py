@@ -94,6 +94,14 @@ def test_a_changed_lock_is_installed_again(bare_checkout: Path) -> None:
     assert "--require-hashes" in _make(bare_checkout, "--dry-run", "setup").stdout
 
 
+def test_bytecode_is_written_once_for_environments_that_keep_none(bare_checkout: Path) -> None:
+    planned = _make(bare_checkout, "--dry-run", "setup").stdout
+    install, compiling = planned.index("--requirement"), planned.index("compileall")
+    assert install < planned.index("--editable") < compiling
+    for folder in (".venv/lib", "backend", "contracts", "transforms"):
+        assert folder in planned[compiling:]
+
+
 def test_lock_without_uv_says_so(bare_checkout: Path) -> None:
     answer = _make(bare_checkout, "lock", "UV=no-such-uv")
     assert answer.returncode != 0
