@@ -9,7 +9,6 @@ import polars as pl
 
 from contracts.tables.auxiliary import (
     CONTRIBUTION_ARTIFACTS,
-    CONTRIBUTION_FILES,
     CONTRIBUTION_PARENTS,
     GRAPH_NODES,
     INDEX_NODES,
@@ -20,7 +19,7 @@ from transforms.stage.contributions import CONTRIBUTION_INDEX, ContributionIndex
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.graph import GRAPH, Graph, ResultsIndex
 from transforms.stage.nodes import StagedHeader
-from transforms.stage.reader import LineReader, Source
+from transforms.stage.reader import Source
 from transforms.stage.structs import NodeSummary
 
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -125,15 +124,6 @@ def contribution_artifacts(source: Source, index: ContributionIndex) -> pl.DataF
                 )
             )
     builder.flush(source_file=CONTRIBUTION_INDEX)
-    return builder.frame()
-
-
-def contribution_files(source: Source, readers: list[LineReader]) -> pl.DataFrame:
-    """Contribution files that were read and the lines they have."""
-    builder = FrameBuilder(CONTRIBUTION_FILES, ("lines", "source_file"), source.findings.append)
-    for reader in readers:
-        builder.add((reader.lines, reader.relative))
-    builder.flush()
     return builder.frame()
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import msgspec
-import polars as pl
 from msgspec import Raw, Struct
 
 from contracts.tables.analysis import CLASSIFICATIONS
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import FACILITY, KeyRing
 from transforms.stage.reader import DecodingError, Source, decode_member
+from transforms.stage.shards import Shard
 from transforms.stage.structs import EMPTY, Count, json_text
 
 CLASSIFICATION_DIRECTORY = "analysis/classification"
@@ -67,7 +67,7 @@ _COLUMNS = tuple(
 )
 
 
-def stage_classifications(source: Source, keys: KeyRing) -> pl.DataFrame:
+def stage_classifications(source: Source, keys: KeyRing) -> Shard:
     """Rows of classifications.jsonl; empty where the run was not classified."""
     builder = FrameBuilder(CLASSIFICATIONS, _COLUMNS, source.findings.append)
     reader = source.lines(CLASSIFICATIONS_FILE)
@@ -79,7 +79,7 @@ def stage_classifications(source: Source, keys: KeyRing) -> pl.DataFrame:
         else:
             reader.check_keys(number, line)
     builder.flush(run_key=source.run.run_key, run_id=source.run.run_id, source_file=CLASSIFICATIONS_FILE)
-    return builder.frame()
+    return Shard({CLASSIFICATIONS.name: builder.frame()})
 
 
 def _row(item: Classification, keys: KeyRing, line: int) -> tuple[object, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import msgspec
-import polars as pl
 from msgspec import Raw, Struct
 
 from contracts.tables.analysis import CONTRIBUTIONS
+from contracts.tables.auxiliary import CONTRIBUTION_FILES
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import FACILITY, KeyRing
-from transforms.stage.reader import DecodingError, LineReader, Source
+from transforms.stage.reader import DecodingError, Source
+from transforms.stage.shards import Shard
 from transforms.stage.structs import EMPTY, Count, json_text
 
 CONTRIBUTION_DIRECTORY = "analysis/contribution"
@@ -83,31 +84,32 @@ _COLUMNS = tuple(
 )
 
 
-def stage_contributions(
-    source: Source, keys: KeyRing, node_metrics: dict[str, str]
-) -> tuple[pl.DataFrame, list[LineReader]]:
-    """Rows of every contribution file, and the readers that counted their lines.
+def contribution_names(source: Source) -> list[str]:
+    """The run's contribution files, whatever the index says."""
+    return source.glob(f"{CONTRIBUTION_DIRECTORY}/*.jsonl")
+
+
+def stage_contributions(source: Source, keys: KeyRing, relative: str, node_metrics: dict[str, str]) -> Shard:
+    """Rows of a contribution file, and how many lines it has.
 
     ``node_metrics`` gives the metric of each node.
     """
-    readers = []
     builder = FrameBuilder(CONTRIBUTIONS, _COLUMNS, source.findings.append)
-    for relative in source.glob(f"{CONTRIBUTION_DIRECTORY}/*.jsonl"):
-        reader = source.lines(relative)
-        readers.append(reader)
-        for number, line in reader:
-            try:
-                item = _decode(line)
-                if item.parent_node_id is not None and item.child_node_id is not None:
-                    builder.add(
-                        _row(item, item.parent_node_id, item.child_node_id, keys, node_metrics, number)
-                    )
-            except DecodingError as error:
-                source.report(relative, number, line, error)
-            else:
-                reader.check_keys(number, line)
-        builder.flush(run_key=source.run.run_key, run_id=source.run.run_id, source_file=relative)
-    return builder.frame(), readers
+    reader = source.lines(relative)
+    for number, line in reader:
+        try:
+            item = _decode(line)
+            if item.parent_node_id is not None and item.child_node_id is not None:
+                builder.add(_row(item, item.parent_node_id, item.child_node_id, keys, node_metrics, number))
+        except DecodingError as error:
+            source.report(relative, number, line, error)
+        else:
+            reader.check_keys(number, line)
+    builder.flush(run_key=source.run.run_key, run_id=source.run.run_id, source_file=relative)
+    counted = FrameBuilder(CONTRIBUTION_FILES, ("lines", "source_file"))
+    counted.add((reader.lines, relative))
+    counted.flush()
+    return Shard({CONTRIBUTIONS.name: builder.frame(), CONTRIBUTION_FILES.name: counted.frame()})
 
 
 def _row(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from contracts.rules.gather import Findings
 from contracts.rules.parsing import MISSING_HEADER
 from contracts.tables.results import (
     ANOMALIES,
@@ -24,6 +23,7 @@ from transforms.stage.entities import HEADER_TYPE, EntityStager, method_name
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import KeyRing
 from transforms.stage.reader import DecodingError, LineReader, Source
+from transforms.stage.shards import Shard
 from transforms.stage.structs import (
     Facet,
     HeaderMethod,
@@ -58,30 +58,17 @@ class NodeFile:
     """A node file to stage; of a legacy one the entities may stand in another file already staged."""
 
     relative: str
-    size: int = 0
-    """Bytes."""
     with_entities: bool = True
 
 
-@dataclass(slots=True)
-class StagedNode:
-    """What one node file holds: rows by table, its header if it has one, and what was wrong."""
-
-    frames: dict[str, pl.DataFrame]
-    header: StagedHeader | None
-    findings: Findings
-    refused: set[str]
-
-
-def stage_node(source: Source, keys: KeyRing, file: NodeFile) -> StagedNode:
-    """Stage one node file of either format; ``source`` itself is left as it is."""
-    own = replace(source, findings=Findings(), refused=set())
-    stager = NodeStager(own, keys)
+def stage_node(source: Source, keys: KeyRing, file: NodeFile) -> Shard:
+    """Stage one node file of either format."""
+    stager = NodeStager(source, keys)
     if file.relative.endswith(".jsonl"):
         stager.stage_jsonl(file.relative)
     else:
         stager.stage_legacy(file.relative, with_entities=file.with_entities)
-    return StagedNode(stager.frames(), stager.header, own.findings, own.refused)
+    return Shard(stager.frames(), stager.header)
 
 
 @dataclass(slots=True)

@@ -73,6 +73,11 @@ class Source:
             return None
         return path
 
+    def size(self, relative: str) -> int:
+        """Bytes of an artifact that may be absent or refused, which then has none."""
+        path = self.open(relative)
+        return 0 if path is None else path.stat().st_size
+
     def missing(self, relative: str) -> bool:
         """Whether there is no such artifact; one that was refused is not missing."""
         return self.open(relative) is None and relative not in self.refused

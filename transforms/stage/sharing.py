@@ -1,43 +1,50 @@
-"""Node files are most of a run's bytes: of a large run, processes of our own read some of them.
+"""Some files are most of a run's bytes: of a large run, processes of our own read some of them.
 
-A helper reads names of files from its standard input and writes what they hold to its standard
-output, so that it ends when the process that started it does, however that ends.
+A helper reads tasks from its standard input, so that it ends when the process that started it does,
+however that ends. What a task gives goes through a file without a name, in one piece: taken out of
+a pipe a little at a time, it would wait for the interpreter lock each time.
 """
 
 from __future__ import annotations
 
+import itertools
+import mmap
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import IO, BinaryIO, Self
 
+from contracts.rules.gather import Findings
 from transforms.stage.keys import KeyRing
-from transforms.stage.nodes import NodeFile, StagedNode, stage_node
 from transforms.stage.reader import Source
+from transforms.stage.shards import Performed, Shard, Task
 from transforms.stage.spool import Spool
 
 WORTH_HELP_BYTES = 24 * 2**20
 """Below this, a helper takes as long to start as it saves."""
 MAX_HELPERS = 7
+AHEAD = 2
+"""Tasks that a helper has at a time: when it ends one it need not wait for the next."""
 
 _HELPER = (sys.executable, "-m", "transforms.stage.sharing")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
-def helpers_for(files: Sequence[NodeFile]) -> int:
-    """How many helpers are worth starting: none for a small run, at most one a further core."""
-    if sum(file.size for file in files) < WORTH_HELP_BYTES:
+def helpers_for(sizes: Sequence[int]) -> int:
+    """How many helpers are worth starting for files of these ``sizes``, at most one a further core."""
+    if sum(sizes) < WORTH_HELP_BYTES:
         return 0
-    return min(_cores() - 1, len(files) - 1, MAX_HELPERS)
+    return min(_cores() - 1, len(sizes) - 1, MAX_HELPERS)
 
 
 def _cores() -> int:
@@ -45,30 +52,29 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-class NodeStaging:
-    """Stages ``files``, shared among this process (``work``) and its helpers; a context manager.
+class Helpers:
+    """``count`` processes that take tasks from this one; a context manager.
 
-    A helper that fails, for whatever reason, only leaves its file to the others.
+    A helper that fails, for whatever reason, only leaves its task to the others.
     """
 
-    def __init__(
-        self, source: Source, keys: KeyRing, files: Sequence[NodeFile], helpers: int, spool: Spool
-    ) -> None:
+    def __init__(self, source: Source, keys: KeyRing, count: int, spool: Spool) -> None:
         self._source = source
-        self._spool = spool
         self._keys = keys
-        self._files = files
-        # The largest first: what is shared out last should be small.
-        self._waiting = deque(sorted(range(len(files)), key=lambda number: -files[number].size))
-        self._staged: dict[int, StagedNode] = {}
-        self._processes: list[subprocess.Popen[bytes]] = []
-        self._threads = [
-            threading.Thread(target=self._follow, args=(self._start(),), daemon=True) for _ in range(helpers)
-        ]
+        self._spool = spool
+        self._tasks: Sequence[Task] = ()
+        self._waiting: deque[int] = deque()
+        self._performed: dict[int, Performed] = {}
+        self._changed = threading.Condition()
+        self._closed = False
+        self._count = count
+        self._resources = ExitStack()
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        with ExitStack() as resources:
+            for _ in range(self._count):
+                self._start(resources)
+            self._resources = resources.pop_all()
         return self
 
     def __exit__(
@@ -77,93 +83,138 @@ class NodeStaging:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for process in self._processes:
-            process.kill()
-        for thread in self._threads:
-            thread.join()
-        for process in self._processes:
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._resources.close()
 
-    def work(self) -> None:
-        """Stage here until no file is left that nobody has begun."""
-        while (number := self._next()) is not None:
-            self._add(number, stage_node(self._source, self._keys, self._files[number]))
+    def share(self, tasks: Sequence[Task]) -> None:
+        """Let helpers begin ``tasks``; ``finish`` those given before it first."""
+        with self._changed:
+            self._tasks = tasks
+            self._performed = {}
+            # The largest first: what is shared out last should be small.
+            self._waiting.extend(sorted(range(len(tasks)), key=lambda number: -tasks[number].size))
+            self._changed.notify_all()
 
-    def finish(self) -> list[StagedNode]:
-        """Every file, in the order given, once the helpers are done too."""
-        for thread in self._threads:
-            thread.join()
-        self.work()
-        return [self._staged[number] for number in range(len(self._files))]
+    def finish(self) -> list[Shard]:
+        """What every task gives, in the order given; this process performs what no helper has begun.
 
-    def _add(self, number: int, staged: StagedNode) -> None:
-        staged.frames = {name: self._spool.keep(frame) for name, frame in staged.frames.items()}
-        self._staged[number] = staged
+        What was wrong with their files is added to the source.
+        """
+        while (number := self._next(lambda: len(self._performed) == len(self._tasks))) is not None:
+            self._add(number, self._tasks[number].perform(self._source, self._keys))
+        performed = [self._performed[number] for number in range(len(self._tasks))]
+        self._tasks, self._performed = (), {}
+        for each in performed:
+            self._source.findings.extend(each.findings)
+            self._source.refused |= each.refused
+        return [each.shard for each in performed]
 
-    def _next(self) -> int | None:
-        try:
-            return self._waiting.popleft()
-        except IndexError:
-            return None
+    def _next(self, ended: Callable[[], bool]) -> int | None:
+        """A task that nobody has begun; waits for one (a helper may leave its own) until ``ended``."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or ended())
+            return self._waiting.popleft() if self._waiting else None
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _add(self, number: int, performed: Performed) -> None:
+        shard = performed.shard
+        shard.frames = {name: self._spool.keep(frame) for name, frame in shard.frames.items()}
+        with self._changed:
+            self._performed[number] = performed
+            self._changed.notify_all()
+
+    def _start(self, resources: ExitStack) -> None:
+        """Start a helper, and a thread that hands it tasks."""
+        files: list[int] = []
+        for _ in range(AHEAD):
+            with ExitStack() as opened:
+                files.append(opened.enter_context(tempfile.TemporaryFile(prefix="compass-")).fileno())
+                resources.push(opened.pop_all())
         process = subprocess.Popen(
-            _HELPER,
+            (*_HELPER, *map(str, files)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            pass_fds=files,
             env={**os.environ, "PYTHONPATH": str(_PACKAGE_ROOT)},
         )
-        self._processes.append(process)
-        return process
+        thread = threading.Thread(target=self._follow, args=(process, files), daemon=True)
+        thread.start()
+        # Undone from the last to the first: a thread ends when its helper does.
+        resources.callback(thread.join)
+        resources.callback(process.wait)
+        resources.callback(process.kill)
 
-    def _follow(self, process: subprocess.Popen[bytes]) -> None:
+    def _follow(self, process: subprocess.Popen[bytes], files: Sequence[int]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        # It reads nothing else: progress is told here.
-        source = replace(self._source, on_bytes=_unheard)
-        number: int | None = None
-        try:
-            pickle.dump(source, process.stdin)
+        begun: deque[int] = deque()
+        with suppress(OSError, EOFError, pickle.UnpicklingError), process.stdin, process.stdout:
+            # It reads nothing else: progress is told here.
+            pickle.dump(replace(self._source, findings=Findings(), on_bytes=_unheard), process.stdin)
             process.stdin.flush()
-            # Started: only now it takes a file from the others.
-            process.stdout.read(1)
-            while (number := self._next()) is not None:
-                pickle.dump(self._files[number], process.stdin)
-                process.stdin.flush()
-                self._add(number, pickle.load(process.stdout))  # noqa: S301 - written by our own code
-                self._source.on_bytes(self._files[number].size)
-        except (OSError, EOFError, pickle.UnpicklingError):
-            if number is not None and number not in self._staged:
-                self._waiting.append(number)
-        finally:
-            with suppress(OSError):
-                process.stdin.close()
+            # Started: only now it takes a task from the others.
+            process.stdout.readline()
+            for answer in itertools.cycle(files):
+                while len(begun) < AHEAD:
+                    number = self._next(lambda: self._closed or bool(begun))
+                    if number is None:
+                        break
+                    begun.append(number)
+                    pickle.dump(self._tasks[number], process.stdin)
+                    process.stdin.flush()
+                if not begun:
+                    return
+                performed = _answer(answer, process.stdout)
+                self._source.on_bytes(self._tasks[begun[0]].size)
+                self._add(begun[0], performed)
+                begun.popleft()
+        with self._changed:
+            self._waiting.extend(begun)
+            self._changed.notify_all()
+
+
+def _answer(file: int, sizes: IO[bytes]) -> Performed:
+    """What a helper's next task gave. Raises EOFError if the helper has ended."""
+    size = int(sizes.readline() or 0)
+    if not size:
+        raise EOFError
+    with mmap.mmap(file, size, access=mmap.ACCESS_READ) as content:
+        performed: Performed = pickle.loads(content)  # noqa: S301 - written by our own code
+    return performed
 
 
 def _unheard(count: int) -> None:
     """Progress that nobody follows."""
 
 
-def help_stage(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Stage the files that ``requests`` names until it ends; the first request is the run."""
+def help_stage(requests: BinaryIO, sizes: BinaryIO, answers: Sequence[BinaryIO]) -> None:
+    """Perform the tasks that ``requests`` holds until it ends; the first request is the run.
+
+    What a task gives fills the next of ``answers``, in turns, and ``sizes`` gets a line that says how
+    many bytes that are; its first line says that this process has started.
+    """
     import gc
 
     gc.disable()
     source: Source = pickle.load(requests)  # noqa: S301 - written by the process that started this one
     keys = KeyRing(source.run.graph_name)
-    answers.write(b"!")
-    answers.flush()
+    size = 0
     with suppress(EOFError):
-        while True:
-            file: NodeFile = pickle.load(requests)  # noqa: S301
-            pickle.dump(stage_node(source, keys, file), answers, protocol=pickle.HIGHEST_PROTOCOL)
-            answers.flush()
+        for answer in itertools.cycle(answers):
+            sizes.write(b"%d\n" % size)
+            sizes.flush()
+            task: Task = pickle.load(requests)  # noqa: S301
+            answer.seek(0)
+            pickle.dump(task.perform(source, keys), answer, protocol=pickle.HIGHEST_PROTOCOL)
+            answer.flush()
+            size = answer.tell()
 
 
 if __name__ == "__main__":
     # Ctrl-C is for the process that started this one; when it ends, so does this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    help_stage(sys.stdin.buffer, sys.stdout.buffer)
+    with ExitStack() as files:
+        opened = [files.enter_context(open(int(number), "wb")) for number in sys.argv[1:]]
+        help_stage(sys.stdin.buffer, sys.stdout.buffer, opened)

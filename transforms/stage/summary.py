@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import polars as pl
-
 from contracts.columns import ColumnType
 from contracts.rules.parsing import INVALID_CSV
 from contracts.tables.auxiliary import CLASSIFICATION_SUMMARY
 from transforms.stage.classifications import CLASSIFICATION_DIRECTORY
 from transforms.stage.frames import FrameBuilder
-from transforms.stage.graph import Graph
 from transforms.stage.keys import DIMENSION_TITLES, FACILITY, KeyRing
 from transforms.stage.reader import Source
+from transforms.stage.shards import Shard
 from transforms.stage.tabular import Row, finite, read_rows
 
 CLASSIFICATION_SUMMARY_FILE = f"{CLASSIFICATION_DIRECTORY}/classification_summary.csv"
@@ -30,15 +28,17 @@ _REQUIRED = (
 _BOOLEANS = {"True": True, "False": False, "true": True, "false": False}
 
 
-def stage_classification_summary(source: Source, keys: KeyRing, graph: Graph) -> pl.DataFrame:
-    """Rows of the summary that can be read; empty where the run was not classified."""
+def stage_classification_summary(source: Source, keys: KeyRing, grouped_by: frozenset[str]) -> Shard:
+    """Rows of the summary that can be read; empty where the run was not classified.
+
+    ``grouped_by`` are the fields that nodes group by: columns of those names are dimensions.
+    """
     builder = FrameBuilder(
         CLASSIFICATION_SUMMARY,
         tuple(name for name in CLASSIFICATION_SUMMARY.column_names if name != "source_file"),
         source.findings.append,
     )
-    dimensions = {item.dataset_field for node in graph.nodes for item in node.group_bys}
-    dimensions |= {*DIMENSION_TITLES, FACILITY}
+    dimensions = grouped_by | {*DIMENSION_TITLES, FACILITY}
     cells = [(column.name, _READERS[column.type]) for column in _VALUES]
     for line, row in read_rows(source, CLASSIFICATION_SUMMARY_FILE, _REQUIRED):
         values = {name: read(row[name]) if row[name] else None for name, read in cells}
@@ -49,10 +49,10 @@ def stage_classification_summary(source: Source, keys: KeyRing, graph: Graph) ->
             identity = _identity(row, keys, dimensions)
             builder.add((*identity, *values.values(), row.get("timestamp") or None, line))
     builder.flush(source_file=CLASSIFICATION_SUMMARY_FILE)
-    return builder.frame()
+    return Shard({CLASSIFICATION_SUMMARY.name: builder.frame()})
 
 
-def _identity(row: Row, keys: KeyRing, dimensions: set[str]) -> tuple[str, ...]:
+def _identity(row: Row, keys: KeyRing, dimensions: frozenset[str]) -> tuple[str, ...]:
     facility = row[FACILITY]
     found = keys.dimensions((name, text) for name, text in row.items() if text and name in dimensions)
     return (
