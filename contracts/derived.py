@@ -181,13 +181,16 @@ def _ranked(rows: pl.DataFrame, nodes: pl.DataFrame) -> pl.Series:
     return found["ranked"]
 
 
-def of_method(data: RunData, *names: str) -> pl.DataFrame:
-    """Rows of ``methods`` that are computed by one of the methods ``names``."""
-    return methods(data).filter(pl.col("method_name").is_in(names))
+def of_method(data: RunData, *names: str) -> pl.LazyFrame:
+    """Rows of ``methods`` that are computed by one of the methods ``names``.
+
+    Lazy, so that of some fifty columns only those are copied that are looked at.
+    """
+    return methods(data).lazy().filter(pl.col("method_name").is_in(names))
 
 
 @derived
-def trends(data: RunData) -> pl.DataFrame:
+def trends(data: RunData) -> Iterator[pl.DataFrame]:
     """One row a temporal entity: its timeline and per-period z-scores as lists of equal length.
 
     ``entity`` numbers the rows. ``simple`` and ``robust`` are null where the array is suppressed,
@@ -196,9 +199,9 @@ def trends(data: RunData) -> pl.DataFrame:
     ``outside`` the window, ``lacking`` months that are said to be observed, or ``misaligned`` with
     its scores, nobody knows which value belongs to which month.
     """
-    point = pl.element().struct
-    timelines = (
+    described = (
         entities(data)
+        .lazy()
         .select(
             *_ENTITY,
             *_NODE,
@@ -216,7 +219,35 @@ def trends(data: RunData) -> pl.DataFrame:
         )
         .filter(pl.col("timeline").is_not_null())
         .with_row_index("entity")
-        .with_columns(points=pl.col("timeline").str.json_decode(_POINTS))
+        .collect()
+    )
+    scores = {
+        name: of_method(data, f"trending_{name}_zscore")
+        .filter("live")
+        .select("canonical_node_id", "entity_key", pl.col(f"per_period_{name}_zscores").alias("written"))
+        .unique("entity_key", keep="first")
+        .collect()
+        for name in ZSCORES
+    }
+    for part in by_nodes(described, each=_USUAL_POINTS):
+        timelines = _decoded(part)
+        for name in ZSCORES:
+            own = of_nodes(scores[name], part).select(
+                "entity_key",
+                pl.col("written").str.json_decode(_NUMBERS).alias(name),
+                pl.col("written").is_not_null().alias(f"{name}_written"),
+            )
+            timelines = _aligned(
+                timelines.join(own, on="entity_key", how="left", maintain_order="left"), name
+            )
+        yield timelines.with_columns(_disordered(timelines)).with_columns(**_faults())
+
+
+def _decoded(timelines: pl.DataFrame) -> pl.DataFrame:
+    """Timelines as lists of months and of values."""
+    point = pl.element().struct
+    return (
+        timelines.with_columns(points=pl.col("timeline").str.json_decode(_POINTS))
         .with_columns(
             values=pl.col("points").list.eval(point.field("value")),
             periods=pl.col("points").list.eval(point.field("period").str.replace("-", "", literal=True)),
@@ -224,21 +255,6 @@ def trends(data: RunData) -> pl.DataFrame:
         .drop("points", "timeline")
         .with_columns(observed=pl.col("values").list.drop_nulls().list.len())
     )
-    for name in ZSCORES:
-        scores = (
-            of_method(data, f"trending_{name}_zscore")
-            .filter("live")
-            .select("entity_key", pl.col(f"per_period_{name}_zscores").alias("written"))
-            .unique("entity_key", keep="first")
-            .with_columns(
-                pl.col("written").str.json_decode(_NUMBERS).alias(name),
-                pl.col("written").is_not_null().alias(f"{name}_written"),
-            )
-            .drop("written")
-        )
-        joined = timelines.join(scores, on="entity_key", how="left", maintain_order="left")
-        timelines = _aligned(joined, name)
-    return timelines.with_columns(_disordered(timelines)).with_columns(**_faults())
 
 
 def _disordered(timelines: pl.DataFrame) -> pl.Series:

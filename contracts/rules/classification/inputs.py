@@ -98,11 +98,15 @@ def witnessed(data: RunData) -> pl.DataFrame:
         pl.col("target_node_id").unique().first(), targets=pl.col("target_node_id").n_unique()
     )
     simple = of_method(data, "simple_zscore").filter(~pl.col("temporal"))
-    aggregate = simple.select(
-        "entity_key",
-        node_suppressed=pl.col("suppressed"),
-        weighed=pl.col("suppressed") != pl.col("scored"),
-    ).unique("entity_key", keep="none")
+    aggregate = (
+        simple.select(
+            "entity_key",
+            node_suppressed=pl.col("suppressed"),
+            weighed=pl.col("suppressed") != pl.col("scored"),
+        )
+        .unique("entity_key", keep="none")
+        .collect()
+    )
     return (
         classified(data)
         .join(temporal.filter(pl.col("targets") == 1), on="canonical_node_id", how="left")
@@ -141,7 +145,7 @@ def _timelines(data: RunData) -> pl.DataFrame:
         sloped=pl.lit(True),
     )
     for methods, defects in ((zscores, trend_defects(data)), (slopes, slope_defects(data))):
-        sound = methods.unique("entity_key", keep="none").join(defects, on="entity_key", how="anti")
+        sound = methods.collect().unique("entity_key", keep="none").join(defects, on="entity_key", how="anti")
         frame = frame.join(sound, on="entity_key", how="left", maintain_order="left")
     return frame.with_columns(spread=pl.col("scored") & pl.col("timed")).drop("entity_key", "scored")
 

@@ -49,6 +49,15 @@ INCOMPLETE_ROW = Rule(
 
 RULES = (MISPLACED, NESTING, ENTITIES_DIFFER, INCOMPLETE_ROW)
 
+_NOT_COMPARED = (
+    "run_key",
+    "run_id",
+    "parent_statistics",
+    "assumptions",
+    "fallbacks",
+    "missing_inputs",
+    "computed_at",
+)
 _PAIR = r'"(?:[^"\\]|\\.)*": "(?:[^"\\]|\\.)*"'
 """A member of an entity in canonical form."""
 
@@ -64,6 +73,7 @@ def shares(data: RunData) -> pl.DataFrame:
     key = pl.struct(name for name in CONTRIBUTIONS.key if name != "run_key")
     return (
         data.frames["raw_contributions"]
+        .drop(_NOT_COMPARED)
         .filter(pl.all_horizontal(bounded) & key.is_first_distinct())
         .with_row_index("row")
         .with_columns(
@@ -141,16 +151,17 @@ def strayed(data: RunData) -> pl.Series:
 def unknown_entities(data: RunData) -> pl.DataFrame:
     """Rows whose parent or child entity is not among the entities of its node, if all of them were read."""
     whole = whole_nodes(data)["canonical_node_id"]
-    frame = without(shares(data), strayed(data))
+    frame = without(shares(data), strayed(data)).lazy()
     found = []
     for side in ("parent", "child"):
         key = _key(side)
         rows = frame.filter(
             pl.col(f"{side}_node_id").is_in(whole.implode()) & pl.col(f"{side}_entity").is_not_null()
         )
-        unknown = rows.join(entities(data), left_on=key, right_on=PLACED, how="anti")
-        reported = unknown.join(unmatched(data), left_on=key, right_on=PLACED, how="anti")
-        found.append(reported.with_columns(side=pl.lit(side)))
+        known = pl.concat([entities(data).select(PLACED), unmatched(data).select(PLACED)]).lazy()
+        unknown = rows.select("row", *key).join(known, left_on=key, right_on=PLACED, how="anti").collect()
+        reported = frame.filter(pl.col("row").is_in(unknown["row"].implode()))
+        found.append(reported.with_columns(side=pl.lit(side)).collect())
     return pl.concat(found)
 
 

@@ -127,9 +127,8 @@ def valued(data: RunData) -> pl.DataFrame:
         / pl.when(_child.is_not_null()).then(_weight).sum().over(SIBLINGS)
     )
     valueless = pl.col("metric_value").is_null() & pl.col("scored")
-    doubted = pl.concat(
-        [aggregate_defects(data), of_method(data, *PSEUDO_METRICS).filter(valueless)], how="diagonal"
-    )
+    withheld = of_method(data, *PSEUDO_METRICS).filter(valueless).select("entity_key").collect()
+    doubted = pl.concat([aggregate_defects(data).select("entity_key"), withheld])
     results = entities(data).select(
         "entity_key", "encounters", "metadata", metric_id="metric_id", entity_value="metric_value"
     )
@@ -138,6 +137,7 @@ def valued(data: RunData) -> pl.DataFrame:
         # Whether a statistic is suppressed with reason is asked elsewhere.
         .filter(~pl.col("suppressed"))
         .select("entity_key", metric_id=pl.lit(name), entity_value=pl.col(name))
+        .collect()
         for name in PSEUDO_METRICS
     ]
     numbers = (

@@ -134,11 +134,11 @@ def aggregate_defects(data: RunData) -> pl.DataFrame:
     own = of_method(data, *AGGREGATE_METHODS).filter(~pl.col("temporal"))
     sound = values(data).select("entity_key", repaired=pl.col("sound").ne_missing(pl.col("value")))
     rows = (
-        own.join(_headers(data), on=(*FACET, "statistical_method"), how="left", maintain_order="left")
-        .join(facets(data), on=FACET, how="left", maintain_order="left")
-        .join(facet_sizes(data), on=FACET, how="left", maintain_order="left")
+        own.join(_headers(data).lazy(), on=(*FACET, "statistical_method"), how="left", maintain_order="left")
+        .join(facets(data).lazy(), on=FACET, how="left", maintain_order="left")
+        .join(facet_sizes(data).lazy(), on=FACET, how="left", maintain_order="left")
         .filter(pl.col("counted").fill_null(True))
-        .join(sound, on="entity_key", how="left", maintain_order="left")
+        .join(sound.lazy(), on="entity_key", how="left", maintain_order="left")
         .with_columns(
             pl.col("repaired").fill_null(False),
             none=pl.when(pl.col("known") < pl.col("min_peer_count")).then(0),
@@ -175,10 +175,10 @@ def _headers(data: RunData) -> pl.DataFrame:
 
 def check_aggregates(data: RunData) -> list[Finding]:
     """Peer statistics, z-scores, ranks and counts of aggregate entities."""
-    temporal = methods(data).filter(pl.col("temporal") & pl.col("peer_count").is_not_null())
+    temporal = methods(data).lazy().filter(pl.col("temporal") & pl.col("peer_count").is_not_null())
     return report(aggregate_defects(data), COMPARISONS) + fold(
         PEER_COUNT,
-        temporal,
+        temporal.collect(),
         "a method of a temporal node has a peer_count",
         json_path=lambda row: PEER_COUNT_PATH.format(**row),
         actual=lambda row: str(row["peer_count"]),

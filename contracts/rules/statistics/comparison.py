@@ -65,25 +65,30 @@ def differs(actual: pl.Expr, *expected: pl.Expr) -> pl.Expr:
     return pl.any_horizontal([reading.is_not_null() for reading in expected]) & ~pl.any_horizontal(fits)
 
 
-def compare(frame: pl.DataFrame, comparisons: Sequence[Comparison]) -> pl.DataFrame:
-    """Defects of all ``comparisons``; one pass tells which of them have any."""
-    if frame.is_empty():
-        return pl.DataFrame(schema=DEFECT)
-    marked = frame.select(
-        (item.when & differs(pl.col(item.column), *item.expected)).fill_null(False).alias(item.name)
-        for item in comparisons
-    )
-    broken = marked.select(pl.all().any()).row(0)
-    found = []
-    for item, any_broken in zip(comparisons, broken, strict=True):
-        if any_broken:
-            rows = frame.filter(marked[item.name]).with_columns(
+def compare(rows: pl.DataFrame | pl.LazyFrame, comparisons: Sequence[Comparison]) -> pl.DataFrame:
+    """Defects of all ``comparisons``; one pass tells which of them have any.
+
+    Of lazy rows that pass makes only the columns that are compared.
+    """
+    lazy = rows.lazy()
+    wrong = [
+        (item.when & differs(pl.col(item.column), *item.expected)).fill_null(False) for item in comparisons
+    ]
+    broken = lazy.select(each.any().alias(str(number)) for number, each in enumerate(wrong)).collect().row(0)
+    found = [
+        _completed(
+            lazy.filter(condition)
+            .with_columns(
                 comparison=pl.lit(item.name),
                 expected=pl.coalesce(item.expected).cast(pl.Float64),
                 actual=pl.col(item.column).cast(pl.Float64),
                 lenient=item.lenient.fill_null(False),
             )
-            found.append(_completed(rows))
+            .collect()
+        )
+        for item, condition, any_broken in zip(comparisons, wrong, broken, strict=True)
+        if any_broken
+    ]
     return pl.concat(found, how="diagonal") if found else pl.DataFrame(schema=DEFECT)
 
 

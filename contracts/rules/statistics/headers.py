@@ -178,7 +178,7 @@ def _facet_entities(data: RunData, suffix: str = "") -> pl.DataFrame:
     """Counts and statistics of the entities of each facet, or of each whole node."""
     by = NODE if suffix else FACET
     has_value = pl.coalesce(pl.col("metric_value").is_not_null(), False) | (pl.col("known") > 0)
-    own = entities(data).with_columns(known=_known_points())
+    own = entities(data).select(*FACET, "metric_value", "temporal", known=_known_points())
     counts = own.group_by(by).agg(
         pl.len().alias("entities"),
         has_value.sum().alias("with_value"),
@@ -270,8 +270,14 @@ def _without_facet(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
     """Entities whose facet the header does not have; one facet of a whole temporal node has all."""
     pooled = frame.filter(pl.col("temporal") & (pl.col("facet_dimensions") == "{}"))
     by_facet = frame.join(pooled, on="canonical_node_id", how="anti")["canonical_node_id"].unique()
-    own = entities(data).filter(pl.col("complete") & pl.col("canonical_node_id").is_in(by_facet.implode()))
-    return own.join(frame.select(FACET).unique(), on=FACET, how="anti", maintain_order="left")
+    own = (
+        entities(data)
+        .lazy()
+        .filter(pl.col("complete") & pl.col("canonical_node_id").is_in(by_facet.implode()))
+        .select(*FACET, "facility_id", "entity_dimensions", "source_file", "line_number")
+    )
+    missing = own.join(frame.lazy().select(FACET).unique(), on=FACET, how="anti", maintain_order="left")
+    return missing.collect()
 
 
 CHECKS = (check_headers,)

@@ -41,7 +41,7 @@ def values(data: RunData) -> pl.DataFrame:
         .filter(~pl.col("temporal") & pl.col("complete"))
         .select(*FACET, "entity_key", value="metric_value")
         .join(
-            scores.select("entity_key", score="simple_zscore").unique("entity_key"),
+            scores.select("entity_key", score="simple_zscore").unique("entity_key").collect(),
             on="entity_key",
             how="left",
             maintain_order="left",
@@ -94,7 +94,11 @@ def monthly(data: RunData) -> Iterator[pl.DataFrame]:
     value, or have one too many.
     """
     fault = pl.any_horizontal("disordered", "outside", "lacking", "misaligned") | ~pl.col("complete")
-    lost = methods(data).filter(pl.col("temporal") & pl.col("valueless") & pl.col("scored"))
+    lost = (
+        methods(data)
+        .select("canonical_node_id", lost=pl.col("temporal") & pl.col("valueless") & pl.col("scored"))
+        .filter("lost")
+    )
     doubtful = pl.concat(
         [trends(data).filter(fault)["canonical_node_id"], lost["canonical_node_id"]]
     ).unique()
@@ -127,7 +131,8 @@ def peer_statistics(frame: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
     """Count, mean, std (ddof 0), median and scaled MAD of ``sound`` in each group ``by``."""
     value = pl.col("sound")
     return (
-        frame.filter(value.is_not_null())
+        frame.select(*by, value)
+        .filter(value.is_not_null())
         .group_by(by)
         .agg(
             n=pl.len(),

@@ -131,8 +131,7 @@ COMPARISONS = (
 )
 
 
-@derived
-def slopes(data: RunData) -> pl.DataFrame:
+def slopes(data: RunData) -> pl.LazyFrame:
     """Live rows of the slope method with what the timeline says, one a temporal entity.
 
     Slopes of timelines that are too short for one are no peers of the others.
@@ -140,9 +139,9 @@ def slopes(data: RunData) -> pl.DataFrame:
     live = of_method(data, "slope_percentile").filter("live")
     lists = trends(data).select("entity_key", "entity", "timeline_length", "observed", "gaps")
     rows = (
-        live.join(lists, on="entity_key", how="left", maintain_order="left")
-        .join(_fits(data), on="entity", how="left", maintain_order="left")
-        .join(_compact_fits(data), on="entity", how="left", maintain_order="left")
+        live.join(lists.lazy(), on="entity_key", how="left", maintain_order="left")
+        .join(_fits(data).lazy(), on="entity", how="left", maintain_order="left")
+        .join(_compact_fits(data).lazy(), on="entity", how="left", maintain_order="left")
     )
     enough = ~(pl.col("timeline_length") < LEAST_MONTHS).fill_null(False)
     return (
@@ -158,6 +157,7 @@ def slope_defects(data: RunData) -> pl.DataFrame:
     return compare(slopes(data), COMPARISONS)
 
 
+@derived
 def _fits(data: RunData) -> pl.DataFrame:
     """Least squares over known points, each at its place in the timeline."""
     value, index = pl.col("sound"), pl.col("index")
@@ -190,6 +190,7 @@ def _slope() -> pl.Expr:
     return pl.when((pl.col("count") > 1) & (spread > 0)).then(product / spread)
 
 
+@derived
 def _compact_fits(data: RunData) -> pl.DataFrame:
     """Slopes of timelines with nulls, fitted as if the other points stood side by side."""
     gaps = monthly(data).filter(pl.col("sound").is_null().any().over("entity"))
@@ -211,7 +212,7 @@ def check_slopes(data: RunData) -> list[Finding]:
 def _words(data: RunData) -> list[Finding]:
     found: list[Finding] = []
     wrong_numbers = slope_defects(data).select("entity_key", "statistical_method")
-    sound = slopes(data).join(wrong_numbers, on=["entity_key", "statistical_method"], how="anti")
+    sound = slopes(data).join(wrong_numbers.lazy(), on=["entity_key", "statistical_method"], how="anti")
     for rule, column, number, above, below in (
         (TREND_DIRECTION, "trend_direction", "slope", "increasing", "decreasing"),
         (MOMENTUM, "momentum", "acceleration", "gaining", "slowing"),
@@ -222,7 +223,7 @@ def _words(data: RunData) -> list[Finding]:
         wrong = rows.filter((pl.col(column) != pl.col("expected")) & ~pl.col("legacy"))
         found += fold(
             rule,
-            wrong,
+            wrong.collect(),
             f"{column} is not the sign of {number}",
             json_path=lambda row, column=column: (  # type: ignore[misc]
                 f"/statistical_methods/{row['position']}/statistics/{column}"

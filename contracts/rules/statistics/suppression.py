@@ -62,13 +62,13 @@ def check_suppression(data: RunData) -> list[Finding]:
     rows = of_method(data, *_METHODS)
     found = fold(
         SUPPRESSED_NUMBER,
-        rows.filter(pl.col("suppressed") & pl.col("scored")),
+        rows.filter(pl.col("suppressed") & pl.col("scored")).collect(),
         lambda row: f"{row['method_name']} is suppressed and has a score",
         json_path=lambda row: f"/statistical_methods/{row['position']}/statistics",
     )
     found += fold(
         SCORE_WITHOUT_VALUE,
-        rows.filter(pl.col("valueless") & pl.col("scored") & ~pl.col("suppressed")),
+        rows.filter(pl.col("valueless") & pl.col("scored") & ~pl.col("suppressed")).collect(),
         lambda row: f"the entity has no value, but a score of {row['method_name']}",
         json_path=lambda row: f"/statistical_methods/{row['position']}/statistics",
     )
@@ -77,7 +77,7 @@ def check_suppression(data: RunData) -> list[Finding]:
 
 def _slopes(data: RunData) -> list[Finding]:
     lists = trends(data).select("entity_key", "timeline_length", "observed")
-    rows = of_method(data, "slope_percentile").join(lists, on="entity_key", maintain_order="left")
+    rows = of_method(data, "slope_percentile").join(lists.lazy(), on="entity_key", maintain_order="left")
     given = ~pl.col("suppressed") & (pl.col("slope").is_not_null() | ~pl.col("legacy"))
     withheld = pl.col("suppressed") & (pl.col("observed") >= LEAST_MONTHS)
     found: list[Finding] = []
@@ -87,7 +87,7 @@ def _slopes(data: RunData) -> list[Finding]:
     ):
         found += fold(
             SLOPE_SUPPRESSION,
-            rows.filter(condition),
+            rows.filter(condition).collect(),
             lambda row, message=message: f"{message} for {row['timeline_length']} months",  # type: ignore[misc]
             json_path=lambda row: f"/statistical_methods/{row['position']}/statistics/suppressed",
             severity=severity,
@@ -97,14 +97,14 @@ def _slopes(data: RunData) -> list[Finding]:
 
 def _peers(data: RunData) -> list[Finding]:
     sizes = facet_sizes(data).filter("counted")
-    rows = of_method(data, *AGGREGATE_METHODS).join(sizes, on=FACET, maintain_order="left")
+    rows = of_method(data, *AGGREGATE_METHODS).join(sizes.lazy(), on=FACET, maintain_order="left")
     given = ~pl.col("suppressed") & (pl.col("size") < pl.col("min_peer_count"))
     withheld = (
         ~pl.col("live") & pl.col("metric_value").is_not_null() & (pl.col("known") >= pl.col("min_peer_count"))
     )
     return fold(
         PEER_SUPPRESSION,
-        rows.filter((given | withheld) & ~pl.col("legacy")),
+        rows.filter((given | withheld) & ~pl.col("legacy")).collect(),
         lambda row: f"{row['method_name']} is {'withheld' if row['suppressed'] else 'given'}",
         json_path=lambda row: f"/statistical_methods/{row['position']}/statistics/suppressed",
         expected=lambda row: f"suppressed below {row['min_peer_count']} entities",

@@ -92,7 +92,7 @@ def check_timeline_counts(data: RunData) -> list[Finding]:
         "entity_key", "observed", "timeline_length", last=last
     )
     names = ("trending_simple_zscore", "trending_robust_zscore", "slope_percentile")
-    rows = of_method(data, *names).join(lists, on="entity_key", maintain_order="left")
+    rows = of_method(data, *names).join(lists.lazy(), on="entity_key", maintain_order="left")
     return [
         *_order(data),
         *_windows(timelines),
@@ -144,11 +144,11 @@ def _window(row: Row) -> str:
     return f"{row['start_period']} to {row['end_period']}"
 
 
-def _latest_periods(rows: pl.DataFrame) -> list[Finding]:
+def _latest_periods(rows: pl.LazyFrame) -> list[Finding]:
     written = pl.col("latest_period").str.replace("-", "", literal=True)
     return fold(
         PERIOD_COUNTS,
-        rows.filter(written != pl.col("last")),
+        rows.filter(written != pl.col("last")).collect(),
         "latest_period is not the last month of the timeline",
         json_path=lambda row: f"/statistical_methods/{row['position']}/statistics/latest_period",
         expected=lambda row: row["last"],

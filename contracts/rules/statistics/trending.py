@@ -173,7 +173,7 @@ def trend_defects(data: RunData) -> pl.DataFrame:
         if not wrong_points.is_empty():
             wrong_points = _placed(data, name, wrong_points)
             # Their means may be those of the right scores.
-            scored = scored.join(wrong_points, on="entity_key", how="anti", maintain_order="left")
+            scored = scored.join(wrong_points.lazy(), on="entity_key", how="anti", maintain_order="left")
         found += [wrong_points, compare(scored, _SCORES[name])]
     return pl.concat(found, how="diagonal")
 
@@ -206,10 +206,11 @@ def _placed(data: RunData, name: str, wrong: pl.DataFrame) -> pl.DataFrame:
 
 def _places(data: RunData, name: str) -> pl.DataFrame:
     """Where entities have the method with these scores."""
-    return of_method(data, f"trending_{name}_zscore").select("entity_key", "statistical_method", "position")
+    places = of_method(data, f"trending_{name}_zscore").select("entity_key", "statistical_method", "position")
+    return places.collect()
 
 
-def _scored(data: RunData, name: str) -> pl.DataFrame:
+def _scored(data: RunData, name: str) -> pl.LazyFrame:
     """Rows of a trending method with mean, last element and rank of their own scores."""
     scores = pl.col(name)
     lists = trends(data).select(
@@ -220,13 +221,13 @@ def _scored(data: RunData, name: str) -> pl.DataFrame:
         score_last_known=scores.list.drop_nulls().list.last(),
     )
     live = of_method(data, f"trending_{name}_zscore").filter("live")
-    rows = live.join(lists, on="entity_key", how="left", maintain_order="left")
+    rows = live.join(lists.lazy(), on="entity_key", how="left", maintain_order="left")
     return rows.with_columns(
         mean_rank=midpoint_rank(f"mean_{name}_zscore", NODE), score_rank=midpoint_rank("score_mean", NODE)
     ).filter(~pl.col("suppressed"))
 
 
-def _with_last_months(data: RunData) -> pl.DataFrame:
+def _with_last_months(data: RunData) -> pl.LazyFrame:
     """Rows of the robust method with median and MAD of the entity's and of the node's last month."""
     last = trends(data).select(
         "entity_key", "canonical_node_id", "gaps", period=pl.col("periods").list.last()
@@ -241,14 +242,14 @@ def _with_last_months(data: RunData) -> pl.DataFrame:
     return (
         of_method(data, "trending_robust_zscore")
         .filter(~pl.col("suppressed"))
-        .join(last.drop("canonical_node_id"), on="entity_key", how="left", maintain_order="left")
+        .join(last.drop("canonical_node_id").lazy(), on="entity_key", how="left", maintain_order="left")
         .join(
-            statistics.rename({"median": "median_own", "mad": "mad_own"}),
+            statistics.rename({"median": "median_own", "mad": "mad_own"}).lazy(),
             on=MONTH,
             how="left",
             maintain_order="left",
         )
-        .join(ends, on="canonical_node_id", how="left", maintain_order="left")
+        .join(ends.lazy(), on="canonical_node_id", how="left", maintain_order="left")
     )
 
 
