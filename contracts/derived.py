@@ -69,18 +69,21 @@ def _put_away(data: RunData, part: pl.DataFrame) -> pl.DataFrame:
     return kept
 
 
-def by_nodes(frame: pl.DataFrame, *, each: int = 1) -> Iterator[pl.DataFrame]:
+def by_nodes(
+    frame: pl.DataFrame, *, each: int = 1, column: str = "canonical_node_id"
+) -> Iterator[pl.DataFrame]:
     """The rows in parts of whole nodes; all at once where they are few, or those of a node lie apart.
 
     A part has about as many rows as make PART_ROWS where ``each`` becomes that many, or those of one node.
+    Another ``column`` than the nodes' may name what a part has all rows of.
     """
     size = PART_ROWS // each
-    nodes = frame["canonical_node_id"].rle().struct.unnest()
-    if frame.height <= size or nodes["value"].n_unique() < nodes.height:
+    groups = frame[column].rle().struct.unnest()
+    if frame.height <= size or groups["value"].n_unique() < groups.height:
         yield frame
         return
     start = rows = 0
-    for length in nodes["len"]:
+    for length in groups["len"]:
         if rows and rows + length > size:
             yield frame.slice(start, rows)
             start, rows = start + rows, 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
-from contracts.derived import derived, entities
+from contracts.derived import by_nodes, derived, entities
 from contracts.findings import Finding, Severity
 from contracts.rules.classification.coverage import PLACED, unmatched, whole_nodes
 from contracts.rules.contributions.index import short_files
@@ -63,7 +65,7 @@ _PAIR = r'"(?:[^"\\]|\\.)*": "(?:[^"\\]|\\.)*"'
 
 
 @derived
-def shares(data: RunData) -> pl.DataFrame:
+def shares(data: RunData) -> Iterator[pl.DataFrame]:
     """Contribution rows numbered by ``row``; those the schemas refuse or that repeat are left out."""
     bounded = [
         pl.col(column.name).is_between(column.minimum, column.maximum or float("inf")).fill_null(True)
@@ -71,18 +73,19 @@ def shares(data: RunData) -> pl.DataFrame:
         if column.minimum is not None
     ]
     key = pl.struct(name for name in CONTRIBUTIONS.key if name != "run_key")
-    return (
-        data.frames["raw_contributions"]
-        .drop(_NOT_COMPARED)
-        .filter(pl.all_horizontal(bounded) & key.is_first_distinct())
-        .with_row_index("row")
-        .with_columns(
+    rows = data.frames["raw_contributions"].with_columns(
+        kept=pl.all_horizontal(bounded) & key.is_first_distinct()
+    )
+    number = 0
+    for part in by_nodes(rows.drop(_NOT_COMPARED), column="source_file"):
+        kept = part.filter("kept").drop("kept").with_row_index("row", offset=number)
+        number += kept.height
+        yield kept.with_columns(
             pl.col("row").cast(pl.Int64),
             facility=pl.col("facility_id"),
             facility_id=pl.lit(None, dtype=pl.String),
             entity_dimensions=pl.coalesce("child_entity", "parent_entity"),
         )
-    )
 
 
 _named = {name: pl.col(f"{name}_of_file") for name in ("parent_node_id", "child_node_id", "metric_id")}
@@ -208,10 +211,10 @@ def missing_entities(data: RunData) -> pl.DataFrame:
     )
     wanted = (
         entities(data)
+        .select(*PLACED, "entity_dimensions")
         .join(whole_nodes(data), on="canonical_node_id", how="semi")
-        .join(files, left_on="canonical_node_id", right_on="child_node_id", suffix="_of_rows")
         .join(unmatched(data), on=PLACED, how="anti")
-        .select(*PLACED, "entity_dimensions", source_file="source_file_of_rows")
+        .join(files, left_on="canonical_node_id", right_on="child_node_id")
     )
     return wanted.join(
         shares(data),

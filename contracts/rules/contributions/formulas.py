@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
-from contracts.derived import derived, entities, of_method
+from contracts.derived import by_nodes, derived, entities, of_method
 from contracts.findings import Finding, Severity
 from contracts.rules.contributions.entities import doubtful_files, shares, strayed, unknown_entities
 from contracts.rules.contributions.index import PSEUDO_METRICS
@@ -117,21 +119,39 @@ _METHODS = (
 
 
 @derived
-def valued(data: RunData) -> pl.DataFrame:
+def valued(data: RunData) -> Iterator[pl.DataFrame]:
     """``shares`` with what the results say of parent and child.
 
     ``*_known`` tells where the entity was read and no rule doubts its numbers.
     """
-    frame = shares(data).with_columns(
-        mean_of_children=(_weight * _child).sum().over(SIBLINGS)
-        / pl.when(_child.is_not_null()).then(_weight).sum().over(SIBLINGS)
-    )
+    numbers = _numbers(data)
+    weights = entities(data).select("entity_key", "encounters", "metadata")
+    for part in by_nodes(shares(data), column="source_file"):
+        frame = part.with_columns(
+            mean_of_children=(_weight * _child).sum().over(SIBLINGS)
+            / pl.when(_child.is_not_null()).then(_weight).sum().over(SIBLINGS)
+        )
+        for side in ("child", "parent"):
+            own = numbers.rename({name: f"{side}_{name}" for name in ("entity_value", "known")})
+            frame = frame.join(
+                own,
+                left_on=[f"{side}_entity_key", "metric_id"],
+                right_on=["entity_key", "metric_id"],
+                how="left",
+                maintain_order="left",
+            )
+        frame = frame.join(
+            weights, left_on="child_entity_key", right_on="entity_key", how="left", maintain_order="left"
+        )
+        yield frame.with_columns(entity_weight=_entity_weight(frame)).drop("encounters", "metadata")
+
+
+def _numbers(data: RunData) -> pl.DataFrame:
+    """``entity_value`` of each entity and metric that no rule doubts, pseudo-metrics among them."""
     valueless = pl.col("metric_value").is_null() & pl.col("scored")
     withheld = of_method(data, *PSEUDO_METRICS).filter(valueless).select("entity_key").collect()
     doubted = pl.concat([aggregate_defects(data).select("entity_key"), withheld])
-    results = entities(data).select(
-        "entity_key", "encounters", "metadata", metric_id="metric_id", entity_value="metric_value"
-    )
+    results = entities(data).select("entity_key", "metric_id", entity_value="metric_value")
     statistics = [
         of_method(data, name)
         # Whether a statistic is suppressed with reason is asked elsewhere.
@@ -140,26 +160,12 @@ def valued(data: RunData) -> pl.DataFrame:
         .collect()
         for name in PSEUDO_METRICS
     ]
-    numbers = (
-        pl.concat([results.select("entity_key", "metric_id", "entity_value"), *statistics])
+    return (
+        pl.concat([results, *statistics])
         .join(doubted, on="entity_key", how="anti")
         .unique(["entity_key", "metric_id"], keep="none")
         .with_columns(known=pl.lit(True))
     )
-    for side in ("child", "parent"):
-        own = numbers.rename({name: f"{side}_{name}" for name in ("entity_value", "known")})
-        frame = frame.join(
-            own,
-            left_on=[f"{side}_entity_key", "metric_id"],
-            right_on=["entity_key", "metric_id"],
-            how="left",
-            maintain_order="left",
-        )
-    weights = results.select("entity_key", "encounters", "metadata")
-    frame = frame.join(
-        weights, left_on="child_entity_key", right_on="entity_key", how="left", maintain_order="left"
-    )
-    return frame.with_columns(entity_weight=_entity_weight(frame)).drop("encounters", "metadata")
 
 
 def _entity_weight(frame: pl.DataFrame) -> pl.Expr:

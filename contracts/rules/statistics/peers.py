@@ -128,11 +128,10 @@ def months(data: RunData) -> pl.DataFrame:
 
 
 def peer_statistics(frame: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
-    """Count, mean, std (ddof 0), median and scaled MAD of ``sound`` in each group ``by``."""
+    """Count, mean, std (ddof 0), median and scaled MAD of ``sound`` in each group ``by`` of a node."""
     value = pl.col("sound")
-    return (
-        frame.select(*by, value)
-        .filter(value.is_not_null())
+    return pl.concat(
+        part.filter(value.is_not_null())
         .group_by(by)
         .agg(
             n=pl.len(),
@@ -141,6 +140,7 @@ def peer_statistics(frame: pl.DataFrame, by: tuple[str, ...]) -> pl.DataFrame:
             median=value.median(),
             mad=MAD_TO_STD * (value - value.median()).abs().median(),
         )
+        for part in by_nodes(frame.select(*by, value))
     )
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from contracts.derived import nodes
+from contracts.derived import by_nodes, nodes
 from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
@@ -78,17 +78,17 @@ def check_percentiles(data: RunData) -> list[Finding]:
     """Percentile trends of temporal nodes against their timelines."""
     if data.frames["raw_percentile_trends"].is_empty():
         return []
-    own = (
-        monthly(data)
-        .group_by(MONTH)
-        .agg(
-            pl.col("sound").count().alias("sample_count"),
+    value = pl.col("sound")
+    own = pl.concat(
+        part.group_by(MONTH).agg(
+            value.count().alias("sample_count"),
             pl.len().alias("entity_count"),
             *(
-                pl.col("sound").quantile(percentile / 100, interpolation="linear").alias(f"own_p{percentile}")
+                value.quantile(percentile / 100, interpolation="linear").alias(f"own_p{percentile}")
                 for percentile in _PERCENTILES
             ),
         )
+        for part in by_nodes(monthly(data).select(*MONTH, value))
     )
     rows = _placed(data).join(own, on=MONTH, how="left", maintain_order="left")
     sound = rows.filter(~pl.col("descends") & ~pl.col("disordered").any().over("canonical_node_id"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import polars as pl
 
-from contracts.derived import derived, of_method, trends
+from contracts.derived import by_nodes, derived, of_method, trends
 from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
@@ -158,10 +160,17 @@ def slope_defects(data: RunData) -> pl.DataFrame:
 
 
 @derived
-def _fits(data: RunData) -> pl.DataFrame:
+def _fits(data: RunData) -> Iterator[pl.DataFrame]:
     """Least squares over known points, each at its place in the timeline."""
+    for part in by_nodes(
+        monthly(data).select("canonical_node_id", "entity", "timeline_length", "index", "sound")
+    ):
+        yield _fitted(part)
+
+
+def _fitted(months: pl.DataFrame) -> pl.DataFrame:
     value, index = pl.col("sound"), pl.col("index")
-    known = monthly(data).filter(value.is_not_null())
+    known = months.filter(value.is_not_null())
     x = index - (pl.col("timeline_length") - 1) / 2
     first = pl.when(index < _HALF).then((index - (_HALF - 1) / 2) * value)
     second = pl.when(index >= _HALF).then((index - _HALF - (_HALF - 1) / 2) * value)
