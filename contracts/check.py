@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
 
 from contracts.findings import Finding
 from contracts.rules.registry import CHECKS
@@ -10,30 +13,37 @@ from contracts.run_data import RunData
 from contracts.schemas import validate
 from contracts.tables import RAW_TABLES
 
+CHECKS_AT_ONCE = 2
+"""Polars takes all cores for an expression; what one check leaves of them between two is another's."""
 
-def check_schemas(data: RunData, on_step: Callable[[str], None] = lambda name: None) -> list[Finding]:
+
+def check_schemas(data: RunData) -> list[Finding]:
     """What parsing found and what breaks the schemas of the raw tables: the least loading needs."""
-    findings = list(data.findings)
-    for table in RAW_TABLES:
-        on_step(table.name)
-        findings.extend(validate(table, data.frames[table.name]))
-        data.release()
-    return findings
+    validations = [partial(validate, table, data.frames[table.name]) for table in RAW_TABLES]
+    return [*data.findings, *_found(data, validations)]
 
 
-def check(data: RunData, on_step: Callable[[str], None] = lambda name: None) -> list[Finding]:
-    """All findings of ``data``; ``on_step`` hears the name of each table and check before it runs.
+def check(data: RunData) -> list[Finding]:
+    """All findings of ``data``.
 
     Checks leave out what is already known to be broken, so that one defect is found once.
     """
-    return [*check_schemas(data, on_step), *check_rules(data, on_step)]
+    return [*check_schemas(data), *check_rules(data)]
 
 
-def check_rules(data: RunData, on_step: Callable[[str], None] = lambda name: None) -> list[Finding]:
+def check_rules(data: RunData) -> list[Finding]:
     """What the rules say beyond files that parse and rows that fit the schemas."""
-    findings: list[Finding] = []
-    for rule_check in CHECKS:
-        on_step(rule_check.__name__)
-        findings.extend(rule_check(data))
+    return _found(data, [partial(check, data) for check in CHECKS])
+
+
+def _found(data: RunData, checks: Iterable[Callable[[], Iterable[Finding]]]) -> list[Finding]:
+    """Findings of ``checks`` in their order, some of which run at the same time."""
+
+    def run(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+        found = list(check())
         data.release()
-    return findings
+        return found
+
+    # Frames lie on disk where they are many: what two checks make of them must not be in memory together.
+    with ThreadPoolExecutor(1 if data.on_disk else CHECKS_AT_ONCE) as workers:
+        return list(chain.from_iterable(workers.map(run, checks)))

@@ -52,13 +52,14 @@ def derived(make: Make) -> Get:
     """
     name = f"{make.__module__}.{make.__qualname__}"
 
+    def gathered(data: RunData) -> pl.DataFrame:
+        made = make(data)
+        parts = [made] if isinstance(made, pl.DataFrame) else made
+        return pl.concat([_put_away(data, part) for part in parts], rechunk=False)
+
     @wraps(make)
     def kept(data: RunData) -> pl.DataFrame:
-        if name not in data.derived:
-            made = make(data)
-            parts = [made] if isinstance(made, pl.DataFrame) else made
-            data.derived[name] = pl.concat([_put_away(data, part) for part in parts], rechunk=False)
-        return data.derived[name]
+        return data.derive(name, lambda: gathered(data))
 
     return kept
 

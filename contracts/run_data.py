@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -45,11 +46,21 @@ class RunData:
     """Directory the run was read from, absolute."""
     derived: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)
     """Frames computed from the others, by name: ``contracts.derived`` keeps what checks share."""
+    on_disk: bool = False
+    """Whether large frames lie on disk, because memory is not to hold them all."""
     keep: Callable[[pl.DataFrame], pl.DataFrame] = field(default=_as_it_is, repr=False)
     """Gives back an equal frame that lies where large ones of the run do."""
     release: Callable[[], None] = field(default=_nothing, repr=False)
     """Frees the memory of frames that lie elsewhere, until somebody looks at them again."""
+    _making: dict[str, Lock] = field(default_factory=dict, repr=False)
     _documents: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def derive(self, name: str, make: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """The frame called ``name``, made by whoever asks first; others wait for it."""
+        with self._making.setdefault(name, Lock()):
+            if name not in self.derived:
+                self.derived[name] = make()
+        return self.derived[name]
 
     @property
     def row_counts(self) -> dict[str, int]:

@@ -134,6 +134,7 @@ def _stage(source: Source, helpers: int | None) -> RunData:
         auxiliary={table.name: _frame(table, frames, shards, spool) for table in AUXILIARY_TABLES},
         files=files,
         path=str(run.path),
+        on_disk=spool.on_disk,
         keep=spool.keep,
         release=spool.release,
     )

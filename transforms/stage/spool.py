@@ -19,7 +19,7 @@ class Spool:
     """Where frames lie: in memory, or (``on_disk``) in unnamed files of the temporary folder."""
 
     def __init__(self, *, on_disk: bool) -> None:
-        self._on_disk = on_disk
+        self.on_disk = on_disk
         self._maps: list[mmap.mmap] = []
 
     @classmethod
@@ -29,14 +29,14 @@ class Spool:
 
     def keep(self, frame: pl.DataFrame) -> pl.DataFrame:
         """An equal frame that lies where it belongs; in memory also where the disk has no room."""
-        if self._on_disk and frame.estimated_size() >= _WORTH_A_FILE_BYTES:
+        if self.on_disk and frame.estimated_size() >= _WORTH_A_FILE_BYTES:
             with suppress(OSError):
                 return self._mapped(frame)
         return frame
 
     def together(self, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
         """Kept frames as one; those on disk are not read for that."""
-        return pl.concat(frames, rechunk=not self._on_disk)
+        return pl.concat(frames, rechunk=not self.on_disk)
 
     def release(self) -> None:
         """Have no page of what lies on disk in memory; whoever looks at it again finds it there."""
