@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Integer,
+    Select,
     Text,
     cast,
     func,
@@ -23,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from backend.caching.standing import standing
 from backend.db.session import snapshot
 from backend.errors import DatabaseUnavailable
 from backend.ontology.context import Context, Rows, active_signals
@@ -74,6 +76,11 @@ def require_edge_label(label: str) -> None:
     """Raise LabelUnknown unless there are such edges."""
     if label not in EDGE_LABELS:
         raise LabelUnknown("edge", label, EDGE_LABELS)
+
+
+def versions() -> Select[list[int] | None]:
+    """Versions of the data that the counts of ``stats`` stand on."""
+    return select(standing("runs", "signals").c.versions)
 
 
 def stats(runs: Sequence[str]) -> CompoundSelect[*tuple[Any, ...]]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
-from backend.dependencies import ReadEngine
+from backend.dependencies import ReadEngine, StandingValues
 from backend.ontology import queries, render
 from backend.ontology.edges import EDGE_LABELS
 from backend.ontology.errors import LabelUnknown, OntologyUnavailable, VertexNotFound
@@ -32,6 +32,8 @@ Label = Annotated[
 ]
 VertexId = Annotated[SearchText, Path(description="Id of the vertex, URL-encoded.", examples=["losIndex"])]
 Limit = Annotated[int, Query(ge=1, le=1000)]
+
+_STATS = "ontology stats"
 
 router = APIRouter(prefix="/ontology", tags=["ontology"])
 
@@ -58,12 +60,17 @@ async def list_ontology_labels() -> Response:
 
 
 @router.get("/stats", response_model=OntologyStats, responses=documented(OntologyUnavailable, invalid=False))
-async def get_ontology_stats(engine: ReadEngine) -> Response:
+async def get_ontology_stats(engine: ReadEngine, values: StandingValues) -> Response:
     """How many vertices and edges of each label the published runs make."""
     async with store(engine) as connection:
-        runs = await queries.run_keys(connection)
-        rows = (await connection.execute(queries.stats(runs))).mappings().all() if runs else []
-    return JsonResponse(render.stats(rows))
+        versions = await connection.scalar(queries.versions())
+        counts = values.get(_STATS, versions)
+        if counts is None:
+            runs = await queries.run_keys(connection)
+            rows = (await connection.execute(queries.stats(runs))).mappings().all() if runs else []
+            counts = render.stats(rows)
+            values.put(_STATS, versions, counts)
+    return JsonResponse(counts)
 
 
 @router.get(

@@ -10,8 +10,11 @@ from urllib.parse import quote
 import asyncpg
 import httpx
 import pytest
+from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.config import Settings
+from backend.main import create_app
 from backend.schemas.ontology import (
     Neighbors,
     OntologyDimensions,
@@ -23,6 +26,7 @@ from backend.schemas.ontology import (
 from backend.services.signal_hydrator import publish
 from contracts.ddl import postgres_ddl
 from contracts.tables.run import NODE_RESULTS, RUN_DOCUMENTS
+from tests.api.conftest import running
 from tests.api.marts import FACILITY_NODE, SERVICE_LINE_NODE, add_run, signal_id, signal_row
 
 VERTEX_LABELS = [
@@ -206,6 +210,30 @@ async def test_every_label_is_counted(client: httpx.AsyncClient, published: str)
         "computed_by": 8,
         "potentially_driven_by": 2,
     }
+
+
+async def test_what_stands_is_counted_once(
+    settings: Settings, published: str, marts: asyncpg.Connection, engine: AsyncEngine
+) -> None:
+    """Where no answers are kept: the counts are, until another run is published."""
+    app = create_app(settings.model_copy(update={"RESPONSE_CACHE_BYTES": 0}))
+    counted: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if "count(*)" in statement:
+            counted.append(statement)
+
+    async with running(app) as client:
+        event.listen(app.state.engine.sync_engine, "before_cursor_execute", note)
+        first = await get(client, "stats")
+        assert first["vertex_counts"]["Signal"] == len(ROWS)
+        assert await get(client, "stats") == first
+        assert len(counted) == 1
+        second = await add_run(marts, "2", [signal_row("F1")])
+        async with engine.begin() as opened:
+            await publish(opened, second)
+        assert (await get(client, "stats"))["vertex_counts"]["Signal"] == 1
+        assert len(counted) == 2
 
 
 async def test_what_is_counted_can_be_walked(client: httpx.AsyncClient, published: str) -> None:

@@ -40,7 +40,12 @@ OTHERS = {
     "metadata": "/api/metadata/summary",
     "metrics": "/api/metrics",
     "filter options": "/api/signals/filter-options",
+    "facilities": "/api/signals/facilities",
     "feed": "/api/feed",
+    "unread": "/api/feed/unread-count",
+    "modeling": "/api/modeling/experiments",
+    "ontology": "/api/ontology/stats",
+    "runs": "/api/runs",
 }
 LEAST_ORM_TIMES = 10.0
 LEAST_OF_MEMORY = 0.8
@@ -122,7 +127,10 @@ def bench(
     signal = f"/api/signals/{asyncio.run(_signal_with_parts(bench_url))}"
     details = {
         "detail": signal,
-        **{name: f"{signal}/{name}" for name in ("technical-details", "contributions")},
+        **{
+            name: f"{signal}/{name}"
+            for name in ("technical-details", "contributions", "children", "parent", "related", "history")
+        },
     }
     targets = {**LISTS, **details, **OTHERS}
     peers = "tests.benchmarks.peers"
