@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,6 +66,23 @@ def test_a_helper_that_ends_leaves_its_file_to_the_others(
     alone = stage_run(run, helpers=0)
     monkeypatch.setattr(sharing, "_HELPER", (sys.executable, "-c", program))
     _assert_same(alone, stage_run(run, helpers=1))
+
+
+def test_fewer_helpers_where_no_more_may_be_started(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen
+
+    def second_fails(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        if started:
+            raise BlockingIOError(errno.EAGAIN, "no more processes")
+        started.append(start(*arguments, **options))
+        return started[0]
+
+    run = open_run(broken)
+    alone = stage_run(run, helpers=0)
+    monkeypatch.setattr(subprocess, "Popen", second_fails)
+    _assert_same(alone, stage_run(run, helpers=2))
+    assert started[0].returncode is not None
 
 
 def test_small_runs_are_read_alone() -> None:

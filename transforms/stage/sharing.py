@@ -71,10 +71,10 @@ class Helpers:
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
-        with ExitStack() as resources:
+        # Where no further process or file may be had, there are fewer helpers.
+        with suppress(OSError):
             for _ in range(self._count):
-                self._start(resources)
-            self._resources = resources.pop_all()
+                self._start()
         return self
 
     def __exit__(
@@ -83,10 +83,12 @@ class Helpers:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._resources.close()
+
+    def _close(self) -> None:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        self._resources.close()
 
     def share(self, tasks: Sequence[Task]) -> None:
         """Let helpers begin ``tasks``; ``finish`` those given before it first."""
@@ -124,13 +126,11 @@ class Helpers:
             self._performed[number] = performed
             self._changed.notify_all()
 
-    def _start(self, resources: ExitStack) -> None:
+    def _start(self) -> None:
         """Start a helper, and a thread that hands it tasks."""
-        files: list[int] = []
-        for _ in range(AHEAD):
-            with ExitStack() as opened:
-                files.append(opened.enter_context(tempfile.TemporaryFile(prefix="compass-")).fileno())
-                resources.push(opened.pop_all())
+        keep = self._resources
+        opened = [tempfile.TemporaryFile(prefix="compass-") for _ in range(AHEAD)]  # noqa: SIM115
+        files = [keep.enter_context(file).fileno() for file in opened]
         process = subprocess.Popen(
             (*_HELPER, *map(str, files)),
             stdin=subprocess.PIPE,
@@ -142,37 +142,46 @@ class Helpers:
         thread = threading.Thread(target=self._follow, args=(process, files), daemon=True)
         thread.start()
         # Undone from the last to the first: a thread ends when its helper does.
-        resources.callback(thread.join)
-        resources.callback(process.wait)
-        resources.callback(process.kill)
+        keep.callback(thread.join)
+        keep.callback(process.wait)
+        keep.callback(process.kill)
+        keep.callback(self._close)
 
     def _follow(self, process: subprocess.Popen[bytes], files: Sequence[int]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         begun: deque[int] = deque()
-        with suppress(OSError, EOFError, pickle.UnpicklingError), process.stdin, process.stdout:
-            # It reads nothing else: progress is told here.
-            pickle.dump(replace(self._source, findings=Findings(), on_bytes=_unheard), process.stdin)
-            process.stdin.flush()
-            # Started: only now it takes a task from the others.
-            process.stdout.readline()
-            for answer in itertools.cycle(files):
-                while len(begun) < AHEAD:
-                    number = self._next(lambda: self._closed or bool(begun))
-                    if number is None:
-                        break
-                    begun.append(number)
-                    pickle.dump(self._tasks[number], process.stdin)
-                    process.stdin.flush()
-                if not begun:
-                    return
-                performed = _answer(answer, process.stdout)
-                self._source.on_bytes(self._tasks[begun[0]].size)
-                self._add(begun[0], performed)
-                begun.popleft()
-        with self._changed:
-            self._waiting.extend(begun)
-            self._changed.notify_all()
+        try:
+            with suppress(OSError, EOFError, pickle.UnpicklingError), process.stdin, process.stdout:
+                # It reads nothing else: progress is told here.
+                pickle.dump(replace(self._source, findings=Findings(), on_bytes=_unheard), process.stdin)
+                process.stdin.flush()
+                # Started: only now it takes a task from the others.
+                process.stdout.readline()
+                self._hand_over(begun, process.stdin, process.stdout, files)
+        finally:
+            with self._changed:
+                self._waiting.extend(begun)
+                self._changed.notify_all()
+
+    def _hand_over(
+        self, begun: deque[int], requests: IO[bytes], sizes: IO[bytes], files: Sequence[int]
+    ) -> None:
+        """Give a helper tasks until there are no more; ``begun`` are those that it has not answered yet."""
+        for answer in itertools.cycle(files):
+            while len(begun) < AHEAD:
+                number = self._next(lambda: self._closed or bool(begun))
+                if number is None:
+                    break
+                begun.append(number)
+                pickle.dump(self._tasks[number], requests)
+                requests.flush()
+            if not begun:
+                return
+            performed = _answer(answer, sizes)
+            self._source.on_bytes(self._tasks[begun[0]].size)
+            self._add(begun[0], performed)
+            begun.popleft()
 
 
 def _answer(file: int, sizes: IO[bytes]) -> Performed:
