@@ -26,7 +26,7 @@ _POOL_SECONDS = 4.0
 _GRACE_SECONDS = 2.0
 # What breaks a connection in use; files, which a handler may read meanwhile, fail with others.
 _BROKEN = (ConnectionError, TimeoutError, asyncpg.InternalClientError)
-_UNDEFINED_TABLE = "42P01"
+_UNDEFINED_TABLE, _UNDEFINED_COLUMN = "42P01", "42703"
 _READ_ONLY = "25006"
 # The server ended the statement: it took too long, waited too long for a lock, or idled in between.
 _TIMEOUTS = ("57014", "55P03", "25P03", "25P04")
@@ -170,6 +170,11 @@ def _sqlstate(error: DBAPIError) -> str | None:
 def is_undefined_table(error: DBAPIError) -> bool:
     """Whether a table is missing because nothing was loaded or built yet."""
     return _sqlstate(error) == _UNDEFINED_TABLE
+
+
+def is_undefined(error: DBAPIError) -> bool:
+    """Whether a table is missing, or is one of another version that lacks a column."""
+    return _sqlstate(error) in (_UNDEFINED_TABLE, _UNDEFINED_COLUMN)
 
 
 def _reason(error: BaseException) -> str:

@@ -22,7 +22,7 @@ def active_signals(*, documents: bool = True) -> Rows:
 
     The mart has one row a signal: whoever asks for no tier does not read it.
     """
-    long = (Signal.description, Signal.technical_details)
+    long = (Signal.description, _FACTS.simplified_indicators)
     return (
         select(
             Signal.id,

@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.caching.standing import standing
-from backend.db.session import snapshot
+from backend.db.session import is_undefined, snapshot
 from backend.errors import DatabaseUnavailable
 from backend.ontology.context import Context, Rows, active_signals
 from backend.ontology.edges import EDGE_LABELS, EDGES, EdgeSource
@@ -34,8 +34,6 @@ from backend.ontology.stored import DOCUMENTS, NODES
 from backend.ontology.vertices import VERTEX_LABELS, VERTICES, VertexSource
 from backend.services.runs import published_runs
 
-# A table, or a column of one, that nobody made yet.
-_UNDEFINED: Final = ("42P01", "42703")
 _BUNDLE: Final = "metadata_bundle"
 
 
@@ -56,7 +54,7 @@ async def store(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     except DatabaseUnavailable as error:
         raise OntologyUnavailable(error.reason) from error
     except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) in _UNDEFINED:
+        if is_undefined(error):
             raise OntologyUnavailable("a table of the marts is missing") from error
         raise
 

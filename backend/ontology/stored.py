@@ -15,6 +15,7 @@ SIGNAL_FACTS = table(
     column("magnitude_tier", Text),
     column("trajectory_tier", Text),
     column("consistency_tier", Text),
+    column("simplified_indicators", Text),
     schema=_MARTS,
 )
 

@@ -94,7 +94,7 @@ def _metrics(context: Context) -> Rows:
 
 def _signals(context: Context) -> Rows:
     row = context.signals.c
-    indicators = cast(row.technical_details, JSON)["simplified_indicators"]
+    indicators = cast(row.simplified_indicators, JSON)
     utc = func.timezone("UTC", row.created_at)
     return select(
         row.id,

@@ -13,11 +13,6 @@ def finite(column: str) -> str:
     return f"nullif(nullif(nullif(m.{column}, 'NaN'), 'Infinity'), '-Infinity')"
 
 
-def _json(column: str) -> str:
-    """SQL: a text column of the mart as JSON; JSON's null is no value."""
-    return f"cast(nullif(m.{column}, 'null') as json)"
-
-
 # Column of `signals` -> expression over a row `m` of fct_signals and `n` of its node's edges.
 IDENTITY: Final = {
     "id": "cast(m.entity_key as uuid)",
@@ -27,68 +22,6 @@ IDENTITY: Final = {
     "metric_id": "m.metric_id",
     "facility_id": "m.facility_id",
     "entity_dimensions_hash": "m.entity_dimensions_hash",
-}
-
-_DETAILS: Final = {
-    **{
-        name: finite(name)
-        for name in (
-            "simple_zscore",
-            "robust_zscore",
-            "latest_simple_zscore",
-            "mean_simple_zscore",
-            "latest_robust_zscore",
-            "mean_robust_zscore",
-            "slope",
-            "slope_percentile",
-            "acceleration",
-            "percentile_rank",
-            "peer_mean",
-            "peer_std",
-            "global_metric_mean",
-            "global_metric_std",
-            "coefficient_of_variation",
-        )
-    },
-    **{
-        name: f"m.{name}"
-        for name in (
-            "simple_zscore_anomaly",
-            "robust_zscore_anomaly",
-            "latest_simple_zscore_anomaly",
-            "mean_simple_zscore_anomaly",
-            "latest_robust_zscore_anomaly",
-            "mean_robust_zscore_anomaly",
-            "slope_anomaly",
-            "trend_direction",
-            "momentum",
-            "monthly_z_score_method",
-            "magnitude_tier",
-            "trajectory_tier",
-            "consistency_tier",
-            "simplified_signal_type",
-            "simplified_severity",
-            "simplified_reasoning",
-            "peer_count",
-            "encounters",
-            "classified_period_count",
-            "source_file",
-            "line_number",
-        )
-    },
-    **{
-        name: _json(name)
-        for name in (
-            "monthly_z_scores",
-            "simplified_inputs",
-            "simplified_indicators",
-            "simplified_severity_calculation",
-        )
-    },
-    "simplified_severity_range": (
-        "case when m.simplified_severity_min is not null and m.simplified_severity_max is not null"
-        " then json_build_array(m.simplified_severity_min, m.simplified_severity_max) end"
-    ),
 }
 
 ANALYTIC: Final = {
@@ -105,20 +38,13 @@ ANALYTIC: Final = {
     "percentile_rank": finite("percentile_rank"),
     "encounters": "m.encounters",
     "temporal_node_id": "m.temporal_node_id",
-    "entity_dimensions": f"cast({_json('entity_dimensions')} as jsonb)",
+    # JSON's null is no value.
+    "entity_dimensions": "cast(nullif(m.entity_dimensions, 'null') as jsonb)",
     "groupby_label": "m.groupby_label",
     "group_value": "m.group_value",
-    "metric_trend_timeline": "m.metric_trend_timeline",
     "trend_direction": "m.trend_direction",
     "simplified_signal_type": "m.simplified_signal_type",
     "simplified_severity": "m.simplified_severity",
-    "metadata": "m.metadata",
-    "metadata_per_period": "m.metadata_per_period",
-    "peer_percentile_trends": "m.peer_percentile_trends",
-    # As text, like the other documents: to build, compress and compare jsonb took half of a hydration.
-    "technical_details": "cast(json_build_object("
-    + ", ".join(f"'{name}', {expression}" for name, expression in _DETAILS.items())
-    + ") as text)",
     "edge_types": "coalesce(n.edge_types, '{}')",
     "parent_node_ids": "coalesce(n.parent_node_ids, '{}')",
 }

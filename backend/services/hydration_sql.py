@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from backend.services.hydration_columns import ANALYTIC, INSERTED, SOURCE, finite
+from backend.services.signal_documents import DOCUMENTS, OF_SIGNAL, SHOWN
 
 
 def _pairs(signals: str) -> str:
@@ -92,24 +93,6 @@ where s.graph_name = :graph_name
 
 FORGET: Final = "drop table signals_before"
 
-# What relations between signals are told from.
-_PLACED: Final = (
-    "id",
-    "entity_key",
-    "graph_name",
-    "canonical_node_id",
-    "metric_id",
-    "facility",
-    "facility_id",
-    "service_line",
-    "entity_dimensions",
-    "entity_dimensions_hash",
-    "edge_types",
-    "parent_node_ids",
-)
-
-# Documents are read last and once: what is sorted, counted and joined before has few columns, so
-# that it stays in memory. `offset 0` keeps them from being made again to be compared and stored.
 MERGE: Final = f"""
 with ends as (
     select e.source_node_id as node_id, e.edge_type_normalized as edge_type, null as parent_node_id
@@ -131,7 +114,7 @@ nodes as (
     group by ends.node_id
 ),
 placed as materialized (
-    select {", ".join(f"{SOURCE[column]} as {column}" for column in _PLACED)}
+    select {", ".join(f"{expression} as {column}" for column, expression in SOURCE.items())}
     from public_marts.fct_signals as m
     left join nodes as n on n.node_id = m.canonical_node_id
     where {_IN_SCOPE} and {_HAS_VALUE}
@@ -142,25 +125,24 @@ pairs as ({_pairs("placed")}),
 related as ({_related("placed")}),
 complete as (
     select
-        {", ".join(f"{SOURCE[column]} as {column}" for column in SOURCE if column not in _PLACED)},
         s.*,
         s.id in (select pairs.parent_id from pairs) as has_children,
         s.id in (select pairs.child_id from pairs) as has_parent,
         coalesce(related.others, 0) as related_signal_count
     from placed as s
-    inner join public_marts.fct_signals as m on m.run_key = :run_key and m.entity_key = s.entity_key
     left join related on {_SAME_PLACE_AND_METRIC}
-    offset 0
 )
 merge into public.signals as s
 using complete as h on h.id = s.id
 when matched and (
     not s.active
+    or num_nonnulls({", ".join(f"s.{column}" for column in DOCUMENTS)}) > 0
     or (not s.description_edited and s.description <> h.description)
     or ({", ".join(f"s.{column}" for column in ANALYTIC)})
        is distinct from ({", ".join(f"h.{column}" for column in ANALYTIC)})
 ) then update set
     {", ".join(f"{column} = h.{column}" for column in ANALYTIC)},
+    {", ".join(f"{column} = null" for column in DOCUMENTS)},
     active = true,
     description = case when s.description_edited then s.description else h.description end
 when not matched then
@@ -176,8 +158,9 @@ inner join signals_before as b on b.id = s.id
 
 DEACTIVATE_ABSENT: Final = f"""
 with absent as (
-    update public.signals as s
-    set active = false, has_children = false, has_parent = false, related_signal_count = 0
+    select s.id, {", ".join(f"{shown} as {column}" for column, shown in SHOWN.items())}
+    from public.signals as s
+    left join public_marts.fct_signals as m on {OF_SIGNAL}
     where s.graph_name = :graph_name
       and s.active
       and (cast(:facility_ids as text[]) is null or s.facility_id = any(cast(:facility_ids as text[])))
@@ -185,9 +168,16 @@ with absent as (
           select from public_marts.fct_signals as m
           where m.run_key = :run_key and m.entity_key = s.entity_key and {_HAS_VALUE}
       )
+),
+deactivated as (
+    update public.signals as s
+    set active = false, has_children = false, has_parent = false, related_signal_count = 0,
+        {", ".join(f"{column} = absent.{column}" for column in DOCUMENTS)}
+    from absent
+    where absent.id = s.id
     returning 1
 )
-select count(*) from absent
+select count(*) from deactivated
 """  # noqa: S608
 
 UPDATE_HIERARCHY: Final = f"""

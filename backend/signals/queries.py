@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import ColumnElement, Select, func, join, select, true, union_all
 from sqlalchemy.orm import aliased
@@ -18,6 +17,7 @@ from backend.db.models import Signal as Row
 from backend.enums import AssignmentStatus
 from backend.errors import CursorInvalid
 from backend.schemas.signals import Signal, SignalSummary
+from backend.signals.documents import KEPT, Documents, Found, Rows
 from backend.signals.filters import (
     ExportQuery,
     PlaceFilters,
@@ -32,9 +32,6 @@ RELATED_LIMIT = 10
 FILTER_COLUMNS = ("metric_id", "domain", "simplified_signal_type", "system_name", "service_line")
 """Columns whose values the filter options list."""
 
-Rows = Select[*tuple[Any, ...]]
-Found = sqlalchemy.Row[*tuple[Any, ...]]
-
 # What a signal is rendered from: the columns that the API shows under their own names.
 _COLUMNS = tuple(column for column in Row.__table__.c if column.name in Signal.model_fields)
 
@@ -47,11 +44,10 @@ FIELDS = (*(str(column.name) for column in _COLUMNS), _STATUS.name)
 # Conditions look at signals and at the work on them; the versions of both are of the same state
 # of the database as the rows they are read with.
 _STANDING = standing("signals", "workflow")
-_PAGE = select(*_COLUMNS, _STATUS, _STANDING.c.versions)
 _MOST_SEVERE_FIRST = (Row.simplified_severity.desc().nulls_last(), Row.id)
 
 
-def page(query: SignalQuery) -> Rows:
+def page(query: SignalQuery, documents: Documents) -> Rows:
     """A page of signals and the one after it, to tell that there is more.
 
     Each row ends with ``versions``, those of the data that the page was read from; an empty page is
@@ -62,11 +58,17 @@ def page(query: SignalQuery) -> Rows:
         _after(query, conditions) if query.cursor else _ids(query, conditions).offset(query.offset)
     ).subquery("page")
     # Only the page's own rows are read in full.
-    signals = join(chosen, Row, Row.id == chosen.c.id).outerjoin(Assignment, Assignment.signal_id == Row.id)
-    return _PAGE.select_from(_STANDING.outerjoin(signals, true())).order_by(
-        # A join need not keep the order of what it joins.
-        ordering(sort_column(query.sort_by), query.sort_order, nullable=True),
-        Row.id,
+    signals = documents.beside(
+        join(chosen, Row, Row.id == chosen.c.id).outerjoin(Assignment, Assignment.signal_id == Row.id)
+    )
+    return (
+        select(*documents.shown(_COLUMNS), _STATUS, _STANDING.c.versions)
+        .select_from(_STANDING.outerjoin(signals, true()))
+        .order_by(
+            # A join need not keep the order of what it joins.
+            ordering(sort_column(query.sort_by), query.sort_order, nullable=True),
+            Row.id,
+        )
     )
 
 
@@ -86,10 +88,10 @@ def cut(query: SignalQuery, rows: Sequence[Found]) -> tuple[list[Found], str | N
 
 
 def matching(query: ExportQuery) -> Rows:
-    """Every signal that matches, in order."""
+    """Every signal that matches, in order, without documents."""
     column = sort_column(query.sort_by)
     return (
-        _signals()
+        _signals(KEPT)
         .where(*query.conditions())
         .order_by(ordering(column, query.sort_order, nullable=bool(column.nullable)), Row.id)
     )
@@ -146,9 +148,9 @@ def _position(query: SignalQuery, column: ColumnElement[Any]) -> tuple[Any, UUID
         raise CursorInvalid() from error
 
 
-def one(signal_id: UUID) -> Rows:
+def one(signal_id: UUID, documents: Documents) -> Rows:
     """The signal with this id, active or not."""
-    return _signals().where(Row.id == signal_id)
+    return _signals(documents).where(Row.id == signal_id)
 
 
 def versions() -> Select[list[int] | None]:
@@ -156,11 +158,11 @@ def versions() -> Select[list[int] | None]:
     return select(_STANDING.c.versions)
 
 
-def related(signal_id: UUID) -> Rows:
+def related(signal_id: UUID, documents: Documents) -> Rows:
     """Signals of the same place (facility, service line, dimensions) on other metrics, most severe first."""
     other = aliased(Row, name="origin")
     return (
-        _signals()
+        _signals(documents)
         .join(
             other,
             (other.facility == Row.facility)
@@ -207,26 +209,26 @@ def nearest_parent(signal_id: UUID, facility_id: str | None) -> Rows:
     )
 
 
-def technical(signal_id: UUID) -> Rows:
+def technical(signal_id: UUID, documents: Documents) -> Rows:
     """What details and trend of a signal are rendered from."""
-    return select(
-        Row.id,
-        Row.canonical_node_id,
-        Row.facility_id,
-        Row.edge_types,
-        Row.entity_dimensions,
-        Row.temporal_node_id,
-        Row.metric_trend_timeline,
-        Row.technical_details,
-    ).where(Row.id == signal_id)
+    shown = documents.shown(Row.__table__.c["metric_trend_timeline", "technical_details"])
+    signals = documents.beside(Row.__table__)
+    return select(Row.id, Row.temporal_node_id, *shown).select_from(signals).where(Row.id == signal_id)
 
 
-def filter_options(place: PlaceFilters) -> Rows:
+def place(signal_id: UUID) -> Rows:
+    """Where a signal stands: its node, its facility, what distinguishes it there."""
+    return select(Row.canonical_node_id, Row.facility_id, Row.edge_types, Row.entity_dimensions).where(
+        Row.id == signal_id
+    )
+
+
+def filter_options(within: PlaceFilters) -> Rows:
     """Values of the columns to filter by, in one scan: a row a value, with the number of its signals."""
     columns = [Row.__table__.c[name] for name in FILTER_COLUMNS]
     return (
         select(*columns, func.count().label("signals"))
-        .where(Row.active, *place.place_conditions())
+        .where(Row.active, *within.place_conditions())
         .group_by(func.grouping_sets(*columns))
     )
 
@@ -237,8 +239,9 @@ def facilities(system_name: str | None) -> Select[str]:
     return query.where(Row.system_name == system_name) if system_name else query
 
 
-def _signals() -> Rows:
-    return select(*_COLUMNS, _STATUS).outerjoin(Assignment, Assignment.signal_id == Row.id)
+def _signals(documents: Documents) -> Rows:
+    signals = join(Row, Assignment, Assignment.signal_id == Row.id, isouter=True)
+    return select(*documents.shown(_COLUMNS), _STATUS).select_from(documents.beside(signals))
 
 
 def _at(facility_id: str | None) -> ColumnElement[bool]:

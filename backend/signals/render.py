@@ -10,12 +10,13 @@ from sqlalchemy import RowMapping
 
 from backend.enums import SignalDomain
 from backend.signals import queries, stored
+from backend.signals.documents import Found
 
 _NOT_SHOWN = ("total_count", "edge_types")
 _HIERARCHY_EDGES = ("segments_into", "drills_to")
 
 
-def signal(row: queries.Found, now: datetime | None = None) -> dict[str, Any]:
+def signal(row: Found, now: datetime | None = None) -> dict[str, Any]:
     """A signal of the API."""
     rendered: dict[str, Any] = dict(zip(queries.FIELDS, row, strict=False))
     signal_id = rendered["id"] = str(rendered["id"])
@@ -48,15 +49,15 @@ def hierarchy_edge(parent: RowMapping) -> str | None:
     return next((kind for kind in parent["edge_types"] if kind in _HIERARCHY_EDGES), None)
 
 
-def temporal(row: RowMapping) -> dict[str, Any]:
+def temporal(row: Found) -> dict[str, Any]:
     """How a signal developed."""
-    signal_id = str(row["id"])
-    details = stored.details(row["technical_details"], signal_id)
-    timeline = stored.document("metric_trend_timeline", row["metric_trend_timeline"], signal_id)
+    signal_id = str(row.id)
+    details = stored.details(row.technical_details, signal_id)
+    timeline = stored.document("metric_trend_timeline", row.metric_trend_timeline, signal_id)
     return {
         "signal_id": signal_id,
-        "temporal_node_id": row["temporal_node_id"],
-        "has_temporal_data": row["temporal_node_id"] is not None,
+        "temporal_node_id": row.temporal_node_id,
+        "has_temporal_data": row.temporal_node_id is not None,
         "slope_percentile": details["slope_percentile"],
         "monthly_z_scores": details["monthly_z_scores"],
         "monthly_z_score_method": details["monthly_z_score_method"],
@@ -64,9 +65,8 @@ def temporal(row: RowMapping) -> dict[str, Any]:
     }
 
 
-def technical_details(row: RowMapping) -> dict[str, Any] | None:
+def technical_details(row: Found) -> dict[str, Any] | None:
     """The statistics behind a signal; None when none are stored."""
-    found = row["technical_details"]
-    if found is None:
+    if row.technical_details is None:
         return None
-    return {**stored.details(found, str(row["id"])), "data_quality_suppressed": False}
+    return {**stored.details(row.technical_details, str(row.id)), "data_quality_suppressed": False}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -29,7 +31,8 @@ from backend.schemas.signals import (
     SignalUpdate,
 )
 from backend.schemas.technical import TechnicalDetails
-from backend.signals import contributions, export, queries, render
+from backend.signals import contributions, documents, export, queries, render
+from backend.signals.documents import Documents, Found, Rows
 from backend.signals.export import CsvResponse
 from backend.signals.filters import ExportQuery, PlaceFilters, SignalFilters, SignalQuery
 
@@ -48,14 +51,15 @@ async def list_signals(
     Deep pages cost no more than the first when ``cursor`` is the ``next_cursor`` of the page before;
     ``offset`` is ignored then.
     """
+    page = partial(queries.page, query)
     async with single(engine) as connection:
-        rows = (await connection.execute(queries.page(query))).all()
+        rows = await documents.read(connection, page)
     question = query.model_dump_json(include=_FILTERS)
     total_count = values.get(question, rows[0].versions)
     if total_count is None:
         # The page again: it and the number are to be of one state of the database.
         async with snapshot(engine) as connection:
-            rows = (await connection.execute(queries.page(query))).all()
+            rows = await documents.read(connection, page)
             total_count = await connection.scalar(queries.total(query))
         values.put(question, rows[0].versions, total_count)
     signals, next_cursor = queries.cut(query, rows)
@@ -117,7 +121,7 @@ async def facilities(
 async def get_signal(signal_id: UUID, engine: ReadEngine) -> Response:
     """One signal, also one that is no longer active."""
     async with single(engine) as connection:
-        return JsonResponse(render.signal(await _signal(connection, signal_id)))
+        return JsonResponse(render.signal(await _one(connection, queries.one, signal_id)))
 
 
 @router.patch("/{signal_id}", response_model=Signal, responses=documented(SignalNotFound))
@@ -126,18 +130,17 @@ async def update_signal(signal_id: UUID, changes: SignalUpdate, engine: Engine, 
     values: dict[str, Any] = {name: getattr(changes, name) for name in changes.model_fields_set}
     if "description" in values:
         values["description_edited"] = True
-    async with begin(engine) as connection:
-        if values:
+    if values:
+        async with begin(engine) as connection:
             await connection.execute(update(Row).where(Row.id == signal_id).values(values))
-        row = await _signal(connection, signal_id)
-    return JsonResponse(render.signal(row))
+    return await get_signal(signal_id, engine)
 
 
 @router.get("/{signal_id}/temporal", response_model=SignalTemporal, responses=documented(SignalNotFound))
 async def temporal(signal_id: UUID, engine: ReadEngine) -> Response:
     """How a signal developed over the periods."""
     async with single(engine) as connection:
-        row = await _one(connection, queries.technical(signal_id), signal_id)
+        row = await _one(connection, queries.technical, signal_id)
     return JsonResponse(render.temporal(row))
 
 
@@ -149,7 +152,7 @@ async def temporal(signal_id: UUID, engine: ReadEngine) -> Response:
 async def technical_details(signal_id: UUID, engine: ReadEngine) -> Response:
     """The statistics behind a signal: those of this very entity, metric and run."""
     async with single(engine) as connection:
-        row = await _one(connection, queries.technical(signal_id), signal_id)
+        row = await _one(connection, queries.technical, signal_id)
     details = render.technical_details(row)
     if details is None:
         raise TechnicalDetailsMissing(signal_id)
@@ -166,7 +169,7 @@ async def signal_contributions(
 ) -> Response:
     """What the parts of a signal contribute to it (at most ``top_n``), and what it contributes itself."""
     async with snapshot(engine) as connection:
-        signal = await _one(connection, queries.technical(signal_id), signal_id)
+        signal = await _place(connection, signal_id)
         if signal["facility_id"] is None:
             raise ContributionsMissing(signal_id)
         rows = await contributions.of_signal(connection, signal_id, top_n)
@@ -177,9 +180,9 @@ async def signal_contributions(
 async def related(signal_id: UUID, engine: ReadEngine) -> Response:
     """At most ten signals of the same facility, service line and dimensions on other metrics."""
     async with snapshot(engine) as connection:
-        rows = (await connection.execute(queries.related(signal_id))).all()
+        rows = await documents.read(connection, partial(queries.related, signal_id))
         if not rows:
-            await _one(connection, queries.technical(signal_id), signal_id)
+            await _place(connection, signal_id)
     return JsonResponse([render.signal(row) for row in rows])
 
 
@@ -189,7 +192,7 @@ async def children(
 ) -> Response:
     """Signals of the same facility and metric that divide this one further, one step down the graph."""
     async with snapshot(engine) as connection:
-        origin = await _one(connection, queries.technical(signal_id), signal_id)
+        origin = await _place(connection, signal_id)
         rows = (
             (await connection.execute(queries.children(signal_id, origin["facility_id"], limit)))
             .mappings()
@@ -212,7 +215,7 @@ async def children(
 async def parent(signal_id: UUID, engine: ReadEngine) -> Response:
     """The signal of the same facility and metric that this one is a part of, one step up the graph."""
     async with snapshot(engine) as connection:
-        origin = await _one(connection, queries.technical(signal_id), signal_id)
+        origin = await _place(connection, signal_id)
         row = (
             (await connection.execute(queries.nearest_parent(signal_id, origin["facility_id"])))
             .mappings()
@@ -230,15 +233,17 @@ async def parent(signal_id: UUID, engine: ReadEngine) -> Response:
     )
 
 
-async def _signal(connection: AsyncConnection, signal_id: UUID) -> queries.Found:
-    row = (await connection.execute(queries.one(signal_id))).one_or_none()
-    if row is None:
+async def _one(
+    connection: AsyncConnection, query: Callable[[UUID, Documents], Rows], signal_id: UUID
+) -> Found:
+    rows = await documents.read(connection, partial(query, signal_id))
+    if not rows:
         raise SignalNotFound(signal_id)
-    return row
+    return rows[0]
 
 
-async def _one(connection: AsyncConnection, query: queries.Rows, signal_id: UUID) -> RowMapping:
-    row = (await connection.execute(query)).mappings().one_or_none()
+async def _place(connection: AsyncConnection, signal_id: UUID) -> RowMapping:
+    row = (await connection.execute(queries.place(signal_id))).mappings().one_or_none()
     if row is None:
         raise SignalNotFound(signal_id)
     return row

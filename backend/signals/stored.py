@@ -35,6 +35,10 @@ def _adapters(model: type[BaseModel], names: tuple[str, ...] | None = None) -> d
 _OF_SIGNALS: Final = _adapters(Signal, DOCUMENTS)
 _OF_DETAILS: Final = _adapters(TechnicalDetails)
 _OBJECT: Final = TypeAdapter(dict[str, Any])
+# What the mart holds as JSON in text; details of a signal that left long ago hold the value itself.
+_JSON_DETAILS: Final = frozenset(
+    ("monthly_z_scores", "simplified_inputs", "simplified_indicators", "simplified_severity_calculation")
+)
 
 
 def document(name: str, stored: Any, signal_id: str) -> Any:
@@ -60,8 +64,10 @@ def details(stored: str | None, signal_id: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     values = _object(stored, signal_id)
     for name, adapter in _OF_DETAILS.items():
+        value: Any = values.get(name)
         try:
-            found[name] = adapter.validate_python(values.get(name))
+            in_text = isinstance(value, str) and name in _JSON_DETAILS
+            found[name] = _parsed(adapter, value) if in_text else adapter.validate_python(value)
         except ValidationError as error:
             if name in values:
                 _left_out(name, signal_id, error)

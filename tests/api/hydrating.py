@@ -9,6 +9,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.services import signal_hydrator
+from backend.services.signal_documents import OF_SIGNAL, SHOWN
 from backend.services.signal_hydrator import HydrationResult
 
 
@@ -27,6 +28,16 @@ async def hydrate_run(engine: AsyncEngine, run_key: str, **options: Any) -> Hydr
 async def signals_by_id(connection: asyncpg.Connection) -> dict[str, asyncpg.Record]:
     """Every signal, active or not."""
     return {str(row["id"]): row for row in await connection.fetch("select * from public.signals")}
+
+
+async def documents_by_id(connection: asyncpg.Connection) -> dict[str, asyncpg.Record]:
+    """Documents of every signal, active or not, as they are shown."""
+    shown = ", ".join(f"{expression} as {name}" for name, expression in SHOWN.items())
+    rows = await connection.fetch(
+        f"select s.id, {shown} from public.signals as s"
+        f" left join public_marts.fct_signals as m on {OF_SIGNAL}"
+    )
+    return {str(row["id"]): row for row in rows}
 
 
 async def events(connection: asyncpg.Connection, kind: str) -> list[tuple[str, dict[str, Any]]]:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from backend.services.signal_hydrator import (
     HydrationResult,
 )
-from tests.api.hydrating import events, hydrate_run, publish_run, signals_by_id
+from tests.api.hydrating import documents_by_id, events, hydrate_run, publish_run, signals_by_id
 from tests.api.marts import (
     FACILITY_NODE,
     SERVICE_LINE_NODE,
@@ -35,9 +35,12 @@ async def test_first_publish_creates_signals(engine: AsyncEngine, connection: as
     assert signal["active"]
     assert (signal["metric_value"], signal["peer_mean"], signal["peer_std"]) == (1.25, 1.0, 0.2)
     assert json.loads(signal["entity_dimensions"]) == {}
-    details = json.loads(signal["technical_details"])
+    assert signal["metadata"] is None, "documents stay in the mart"
+    documents = (await documents_by_id(connection))[signal_id(rows[0])]
+    assert documents["metadata"] == rows[0]["metadata"]
+    details = json.loads(documents["technical_details"])
     assert details["peer_mean"] == 1.1, "the peers' own mean stays beside the benchmark"
-    assert details["monthly_z_scores"] == [1.5, None]
+    assert details["monthly_z_scores"] == "[1.5, null]"
     assert details["simplified_severity_range"] == [40, 69]
 
 
@@ -119,9 +122,7 @@ async def test_an_unedited_description_follows_the_run(
         ("benchmark", None),
         ("service_line", "Cardiology"),
         ("simplified_signal_type", "baseline"),
-        ("metric_trend_timeline", "[]"),
-        ("slope_percentile", 3.5),
-        ("monthly_z_scores", "[1.5, 0.25]"),
+        ("entity_dimensions", '{"a": "b"}'),
         ("system_name", None),
     ],
 )
@@ -133,6 +134,39 @@ async def test_any_changed_value_is_taken_over(
     await publish_run(engine, run_key)
     await add_run(connection, "1", [{**rows[0], column: value}, rows[1]])
     assert await hydrate_run(engine, run_key) == HydrationResult(processed=2, updated=1, unchanged=1)
+
+
+async def test_changed_documents_are_shown_though_no_signal_is_written(
+    engine: AsyncEngine, connection: asyncpg.Connection
+) -> None:
+    row = signal_row("F1")
+    run_key = await add_run(connection, "1", [row])
+    await publish_run(engine, run_key)
+    await add_run(connection, "1", [{**row, "metric_trend_timeline": "[]", "slope_percentile": 3.5}])
+    version = "select version from public.data_versions where scope = 'signals'"
+    before = await connection.fetchval(version)
+    assert await hydrate_run(engine, run_key) == HydrationResult(processed=1, unchanged=1)
+    assert await connection.fetchval(version) > before, "answers that are kept show the old ones"
+    documents = (await documents_by_id(connection))[signal_id(row)]
+    assert documents["metric_trend_timeline"] == "[]"
+    assert json.loads(documents["technical_details"])["slope_percentile"] == 3.5
+
+
+async def test_a_signal_that_leaves_takes_its_documents_along(
+    engine: AsyncEngine, connection: asyncpg.Connection
+) -> None:
+    stays, leaves = signal_row("F1"), signal_row("F2")
+    await publish_run(engine, await add_run(connection, "1", [stays, leaves]))
+    shown = (await documents_by_id(connection))[signal_id(leaves)]
+    await publish_run(engine, await add_run(connection, "2", [stays]))
+    await connection.execute("delete from public_marts.fct_signals where run_key like '%/1'")
+    assert (await documents_by_id(connection))[signal_id(leaves)] == shown
+
+    back = {**leaves, "metric_trend_timeline": "[]"}
+    await publish_run(engine, await add_run(connection, "3", [stays, back]))
+    signal = (await signals_by_id(connection))[signal_id(leaves)]
+    assert (signal["metadata"], signal["technical_details"]) == (None, None)
+    assert (await documents_by_id(connection))[signal_id(leaves)]["metric_trend_timeline"] == "[]"
 
 
 async def test_absent_signals_become_inactive_and_come_back(
@@ -324,7 +358,8 @@ async def test_numbers_that_json_cannot_hold_become_null(
     signal = (await signals_by_id(connection))[signal_id(row)]
     assert signal["peer_std"] is None
     assert signal["percentile_rank"] is None
-    assert json.loads(signal["technical_details"])["simple_zscore"] is None
+    documents = (await documents_by_id(connection))[signal_id(row)]
+    assert json.loads(documents["technical_details"])["simple_zscore"] is None
 
 
 async def test_large_values_and_missing_ones_fit(engine: AsyncEngine, connection: asyncpg.Connection) -> None:
@@ -334,8 +369,9 @@ async def test_large_values_and_missing_ones_fit(engine: AsyncEngine, connection
     await publish_run(engine, await add_run(connection, "1", [row]))
     signal = (await signals_by_id(connection))[signal_id(row)]
     assert signal["metric_value"] == 123456789.125
-    assert signal["metadata"] is None
-    assert json.loads(signal["technical_details"])["simplified_inputs"] is None
+    documents = (await documents_by_id(connection))[signal_id(row)]
+    assert documents["metadata"] is None
+    assert json.loads(documents["technical_details"])["simplified_inputs"] is None
 
 
 async def test_a_run_without_signals_makes_all_inactive(

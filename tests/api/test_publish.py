@@ -116,7 +116,7 @@ async def test_missing_marts_are_named_and_nothing_is_half_done(
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("domain", "Elegance"), ("entity_key", "not hex"), ("facility", None), ("simplified_inputs", "{broken")],
+    [("domain", "Elegance"), ("entity_key", "not hex"), ("facility", None)],
 )
 async def test_values_that_no_signal_can_have_stop_thepublish_run(
     engine: AsyncEngine, connection: asyncpg.Connection, column: str, value: str | None

@@ -84,7 +84,7 @@ async def test_technical_details_of_a_signal_without_any_are_404(
     client: httpx.AsyncClient, engine: AsyncEngine, connection: asyncpg.Connection
 ) -> None:
     (one,) = await _publish(engine, connection, [signal_row()])
-    await connection.execute("update signals set technical_details = null")
+    await connection.execute("delete from public_marts.fct_signals")
     answer = await client.get(f"/api/signals/{one}/technical-details")
     assert answer.status_code == 404
     assert answer.json()["type"].endswith("technical-details-missing")
@@ -94,14 +94,53 @@ async def test_technical_details_of_a_signal_without_any_are_404(
 async def test_a_malformed_detail_is_left_out(
     client: httpx.AsyncClient, engine: AsyncEngine, connection: asyncpg.Connection
 ) -> None:
+    malformed = {"monthly_z_scores": '{"a": 1}', "simplified_inputs": "[1]", "simplified_indicators": "{bro"}
+    (one,) = await _publish(engine, connection, [signal_row(**malformed)])
+    details = await _get(client, f"{one}/technical-details")
+    assert [details[name] for name in malformed] == [None, None, None]
+    assert details["simple_zscore"] == 1.25
+
+
+async def test_details_kept_by_an_earlier_version_are_read(
+    client: httpx.AsyncClient, engine: AsyncEngine, connection: asyncpg.Connection
+) -> None:
     (one,) = await _publish(engine, connection, [signal_row()])
     await connection.execute(
-        "update signals set technical_details = (technical_details::jsonb || $1::text::jsonb)::text",
-        json.dumps({"monthly_z_scores": {"a": 1}, "simplified_inputs": [1], "slope": "steep"}),
+        "update signals set technical_details = $1",
+        json.dumps({"monthly_z_scores": [0.5], "simplified_inputs": {"a": 1}, "slope": "steep"}),
     )
     details = await _get(client, f"{one}/technical-details")
-    assert (details["monthly_z_scores"], details["simplified_inputs"], details["slope"]) == (None, None, None)
-    assert details["simple_zscore"] == 1.25
+    shown = [details[name] for name in ("monthly_z_scores", "simplified_inputs", "slope")]
+    assert shown == [[0.5], {"a": 1}, None]
+
+
+@pytest.mark.parametrize("damage", ["drop schema public_marts cascade", "{rename} metadata to other"])
+async def test_marts_that_are_gone_cost_the_documents_and_nothing_else(
+    client: httpx.AsyncClient, engine: AsyncEngine, connection: asyncpg.Connection, damage: str
+) -> None:
+    rows = [signal_row(), signal_row(metric_id="averageLos")]
+    one, other = await _publish(engine, connection, rows)
+    before = await _get(client, one)
+    rename = "alter table public_marts.fct_signals rename column"
+    await connection.execute(damage.format(rename=rename))
+    try:
+        expected = {
+            **before,
+            "metric_trend_timeline": None,
+            "metadata": None,
+            "metadata_per_period": None,
+            "peer_percentile_trends": None,
+        }
+        await connection.execute("update public.data_versions set version = version + 1")
+        assert await _get(client, one, fresh="1") == expected
+        page = (await client.get("/api/signals", params={"fresh": 1})).json()
+        assert page["total_count"] == 2
+        assert expected in page["signals"]
+        assert [each["id"] for each in await _get(client, f"{one}/related", fresh="1")] == [other]
+        edited = await client.patch(f"/api/signals/{one}", json={"description": "Mine"})
+        assert (edited.status_code, edited.json()["description"]) == (200, "Mine")
+    finally:
+        await connection.execute("drop schema if exists public_marts cascade")
 
 
 async def test_temporal(

@@ -16,7 +16,7 @@ from backend.services import signal_hydrator
 from tests.benchmarks import sizes
 from tests.benchmarks.many_signals import build_run, publish_many
 from tests.benchmarks.measure import Cost, PostgresServer, in_turns
-from tests.benchmarks.peers import row_batches
+from tests.benchmarks.peers import row_batches, usual_signals
 from tests.benchmarks.records import Record, Target, hold, keep
 from tests.support.databases import execute
 
@@ -55,7 +55,7 @@ class Hydrations:
 
         async def create() -> None:
             connection = await asyncpg.connect(without_driver(self._url))
-            await row_batches.create_table(connection)
+            await usual_signals.create_table(connection)
             await connection.close()
 
         asyncio.run(create())
@@ -75,7 +75,7 @@ class Hydrations:
                 ours = await connection.fetchrow(
                     "select count(*) as n, count(distinct xmin::text) as transactions from public.signals"
                 )
-                theirs = await connection.fetchval(f"select count(*) from {row_batches.TABLE}")
+                theirs = await connection.fetchval(f"select count(*) from {usual_signals.TABLE}")
             finally:
                 await connection.close()
             return ours["n"], theirs, ours["transactions"]

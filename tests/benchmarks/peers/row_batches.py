@@ -5,27 +5,23 @@ from __future__ import annotations
 import asyncpg
 
 from backend.services.hydration_columns import SOURCE
+from backend.services.signal_documents import DOCUMENTS
+from tests.benchmarks.peers.usual_signals import TABLE
 
 BATCH_ROWS = 1000
-TABLE = "signals_by_batches"
 
+_COLUMNS = {**SOURCE, **DOCUMENTS}
 _NO_EDGES = "(select null::text[] as edge_types, null::text[] as parent_node_ids)"
 _READ = f"""
-select {", ".join(f"{expression} as {column}" for column, expression in SOURCE.items())}
+select {", ".join(f"{expression} as {column}" for column, expression in _COLUMNS.items())}
 from public_marts.fct_signals as m, {_NO_EDGES} as n
 where m.run_key = $1 and m.metric_value is not null
 """
 _WRITE = f"""
-insert into {TABLE} ({", ".join(SOURCE)})
-values ({", ".join(f"${place}" for place in range(1, len(SOURCE) + 1))})
-on conflict (id) do update set {", ".join(f"{name} = excluded.{name}" for name in SOURCE if name != "id")}
+insert into {TABLE} ({", ".join(_COLUMNS)})
+values ({", ".join(f"${place}" for place in range(1, len(_COLUMNS) + 1))})
+on conflict (id) do update set {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "id")}
 """
-
-
-async def create_table(connection: asyncpg.Connection) -> None:
-    """An empty table like ``signals``, with its indexes."""
-    await connection.execute(f"drop table if exists {TABLE}")
-    await connection.execute(f"create table {TABLE} (like public.signals including all)")
 
 
 async def hydrate(connection: asyncpg.Connection, run_key: str) -> None:
