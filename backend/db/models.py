@@ -107,8 +107,8 @@ class Signal(Timestamped, Base):
     ``id`` is ``entity_key`` read as a UUID, so that it is the same in every run. ``peer_mean`` is
     the benchmark. ``active`` is false when the published run no longer has the entity.
     ``parent_node_ids`` are the nodes that segment into this one; the relation columns count
-    active signals. JSON documents that are passed on (timeline, metadata, percentile trends,
-    technical details) are kept as text, which is quick to write and to compare.
+    active signals. Documents (timeline, metadata, percentile trends, technical details; JSON in
+    text) are null while the signal is active: the mart of its run has them (services.signal_documents).
     """
 
     __tablename__ = "signals"

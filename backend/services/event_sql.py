@@ -21,8 +21,9 @@ def _percent_change(new: str, old: str) -> str:
 
 ANNOUNCE_NEW: Final = f"""
 with announced as (
-    insert into public.activity_events (event_type, signal_id, payload)
+    insert into public.activity_events (id, event_type, signal_id, payload)
     select
+        cast(md5(concat(s.id, s.run_id)) as uuid),
         'new_signal',
         s.id,
         jsonb_build_object(

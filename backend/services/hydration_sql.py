@@ -43,15 +43,17 @@ _RELATED_KEYS: Final = {
     "dimensions_hash": "coalesce(s.entity_dimensions_hash, '')",
 }
 
+_PLACE: Final = ", ".join(_RELATED_KEYS.values())
+
 
 def _related(signals: str) -> str:
     """SQL: by place and metric, how many signals of a relation have the place but another metric."""
     keys = ", ".join(f"{expression} as {name}" for name, expression in _RELATED_KEYS.items())
     return f"""
     select {keys}, s.metric_id,
-        sum(count(*)) over (partition by {", ".join(_RELATED_KEYS.values())}) - count(*) as others
+        sum(count(*)) over (partition by {_PLACE}) - count(*) as others
     from {signals} as s
-    group by {", ".join(_RELATED_KEYS.values())}, s.metric_id
+    group by {_PLACE}, s.metric_id
     """  # noqa: S608
 
 
@@ -93,7 +95,19 @@ where s.graph_name = :graph_name
 
 FORGET: Final = "drop table signals_before"
 
-MERGE: Final = f"""
+THERE: Final = """
+select exists (select from signals_before) as of_graph, exists (select from public.signals) as of_any
+"""
+
+_MOST_SEVERE = """
+    order by m.simplified_severity desc nulls last, m.entity_key
+    limit cast(:row_limit as bigint)
+"""
+
+
+def _merge(chosen: str = "") -> str:
+    """SQL: make signals of the rows in scope, or of those that ``chosen`` leaves."""
+    return f"""
 with ends as (
     select e.source_node_id as node_id, e.edge_type_normalized as edge_type, null as parent_node_id
     from public_marts.fct_node_edges as e
@@ -117,20 +131,17 @@ placed as materialized (
     select {", ".join(f"{expression} as {column}" for column, expression in SOURCE.items())}
     from public_marts.fct_signals as m
     left join nodes as n on n.node_id = m.canonical_node_id
-    where {_IN_SCOPE} and {_HAS_VALUE}
-    order by m.simplified_severity desc nulls last, m.entity_key
-    limit cast(:row_limit as bigint)
+    where {_IN_SCOPE} and {_HAS_VALUE}{chosen}
 ),
 pairs as ({_pairs("placed")}),
-related as ({_related("placed")}),
 complete as (
     select
         s.*,
         s.id in (select pairs.parent_id from pairs) as has_children,
         s.id in (select pairs.child_id from pairs) as has_parent,
-        coalesce(related.others, 0) as related_signal_count
+        count(*) over (partition by {_PLACE}) - count(*) over (partition by {_PLACE}, s.metric_id)
+            as related_signal_count
     from placed as s
-    left join related on {_SAME_PLACE_AND_METRIC}
 )
 merge into public.signals as s
 using complete as h on h.id = s.id
@@ -149,10 +160,15 @@ when not matched then
     insert ({", ".join(INSERTED)}) values ({", ".join(f"h.{column}" for column in INSERTED)})
 """  # noqa: S608
 
+
+MERGE: Final = _merge()
+MERGE_MOST_SEVERE: Final = _merge(_MOST_SEVERE)
+
 COUNT_UPDATED: Final = """
-select count(*) as known, count(*) filter (where s.ctid <> b.version) as updated
+select count(*)
 from public.signals as s
 inner join signals_before as b on b.id = s.id
+where s.ctid <> b.version
 """
 
 

@@ -23,6 +23,7 @@ from backend.enums import WHOLE_MARTS, RunState
 from backend.errors import MartsMissing, MartValueInvalid, RunNotBuilt, RunNotPublished, RunUnknown
 from backend.services import event_sql, hydration_state
 from backend.services import hydration_sql as sql
+from backend.services.bulk import filling
 from backend.services.runs import published_runs
 
 PUBLISHED_CHANNEL: Final = "compass_published"
@@ -158,25 +159,31 @@ async def _copy(
     rows, usable = counted["rows"], counted["usable"]
     if whole and await hydration_state.stands(connection, within):
         return HydrationResult(processed=rows, unchanged=usable, skipped=rows - usable)
+    taken = usable if limit is None else min(limit, usable)
     await run(sql.REMEMBER)
-    await run(sql.MERGE, row_limit=limit)
-    before = (await run(sql.COUNT_UPDATED)).mappings().one()
-    known, updated = before["known"], before["updated"]
-    created = (await run(event_sql.ANNOUNCE_NEW)).scalar_one()
-    if updated:
-        await run(event_sql.ANNOUNCE_MOVED)
-    deactivated = 0 if limit is not None else (await run(sql.DEACTIVATE_ABSENT)).scalar_one()
-    if deactivated:
-        await run(event_sql.ANNOUNCE_GONE)
-    await run(sql.FORGET)
-    # In a graph that had no signals, those inserted know their parents and children already.
-    if known and (created or updated or deactivated):
-        await run(sql.UPDATE_HIERARCHY)
-    if created or updated or deactivated:
+    there = (await run(sql.THERE)).mappings().one()
+    merge = sql.MERGE if limit is None else sql.MERGE_MOST_SEVERE
+    async with filling(connection, "public.signals", taken):
+        await run(merge, row_limit=limit)
+    async with filling(connection, "public.activity_events", taken):
+        created = (await run(event_sql.ANNOUNCE_NEW)).scalar_one()
+    updated = deactivated = 0
+    # What is inserted into a graph that had no signals knows its parents and children already.
+    if there["of_graph"]:
+        updated = (await run(sql.COUNT_UPDATED)).scalar_one()
+        if updated:
+            await run(event_sql.ANNOUNCE_MOVED)
+        if limit is None:
+            deactivated = (await run(sql.DEACTIVATE_ABSENT)).scalar_one()
+        if deactivated:
+            await run(event_sql.ANNOUNCE_GONE)
+        if created or updated or deactivated:
+            await run(sql.UPDATE_HIERARCHY)
+    if there["of_any"] and (created or updated or deactivated):
         await run(sql.UPDATE_RELATED)
+    await run(sql.FORGET)
     if whole:
         await hydration_state.remember(connection, within)
-    taken = usable if limit is None else min(limit, usable)
     skipped = rows - usable
     return HydrationResult(
         processed=taken + skipped,
@@ -191,6 +198,10 @@ async def _copy(
 async def _lock(connection: AsyncConnection) -> None:
     # However long it takes: a limit meant for requests must not end a publish.
     await connection.execute(text("set local statement_timeout = 0"))
+    # A graph's signals without documents, some hundred bytes each, are sorted and joined in memory. Of
+    # what a statement makes itself the planner knows too little to see that hashing beats sorting.
+    await connection.execute(text("set local work_mem = '256MB'"))
+    await connection.execute(text("set local enable_mergejoin = off"))
     await connection.execute(select(func.pg_advisory_xact_lock(HYDRATION)))
 
 

@@ -97,7 +97,7 @@ class Ingests:
 
     async def _upsert(self, url: str, run_key: str) -> None:
         connection = await asyncpg.connect(without_driver(url))
-        await row_batches.hydrate(connection, run_key)
+        await row_batches.send_batches(connection, run_key)
         await connection.close()
 
 
