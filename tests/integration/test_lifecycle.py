@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from backend.errors import RunNotBuilt
+from tests.api.hydrating import documents_by_id
 from tests.support.compass import compass
 from tests.support.lifecycle import (
     GRAPH,
@@ -285,6 +286,35 @@ async def test_a_published_run_changes_only_by_being_published_again(
     assert run_keys == [A]
     assert all(build.succeeded for build in builds)
     assert await snapshot(database) == before
+
+
+async def _documents(database_url: str) -> dict[str, asyncpg.Record]:
+    async with connected(database_url) as opened:
+        return await documents_by_id(opened)
+
+
+async def test_a_signal_that_leaves_keeps_its_documents_when_its_run_is_pruned(
+    database: str, baseline: Baseline
+) -> None:
+    shown = await _documents(database)
+    await ingest(database, baseline.b)
+    assert (await prune(database, 0)).pruned == [A]
+    ((gone,),) = await rows(database, "select id::text from public.signals where not active")
+    assert shown[gone]["metric_trend_timeline"] is not None
+    assert (await _documents(database))[gone] == shown[gone]
+
+
+async def test_a_signal_that_its_own_run_no_longer_has_keeps_its_documents(
+    database: str, copies: dict[str, RunCopy]
+) -> None:
+    shown = await _documents(database)
+    copies[A].edit_lines(CLASSIFICATIONS, lambda lines: lines[1:])
+    done = await ingest(database, copies[A])
+    assert done.hydration is not None
+    assert done.hydration.deactivated == 1
+    ((gone,),) = await rows(database, "select id::text from public.signals where not active")
+    assert shown[gone]["metric_trend_timeline"] is not None
+    assert (await _documents(database))[gone] == shown[gone]
 
 
 async def test_a_run_whose_load_never_succeeded_is_not_built(database: str, baseline: Baseline) -> None:
