@@ -17,7 +17,7 @@ from backend.db.models import Signal as Row
 from backend.enums import AssignmentStatus
 from backend.errors import CursorInvalid
 from backend.schemas.signals import Signal, SignalSummary
-from backend.signals.documents import KEPT, Documents, Found, Rows
+from backend.signals.documents import IN_MARTS, KEPT, Documents, Found, Rows
 from backend.signals.filters import (
     ExportQuery,
     PlaceFilters,
@@ -44,6 +44,11 @@ FIELDS = (*(str(column.name) for column in _COLUMNS), _STATUS.name)
 # Conditions look at signals and at the work on them; the versions of both are of the same state
 # of the database as the rows they are read with.
 _STANDING = standing("signals", "workflow")
+# Made once, for a select of so many columns takes as long as reading a page.
+_PAGES = {
+    documents: select(*documents.shown(_COLUMNS), _STATUS, _STANDING.c.versions)
+    for documents in (IN_MARTS, KEPT)
+}
 _MOST_SEVERE_FIRST = (Row.simplified_severity.desc().nulls_last(), Row.id)
 
 
@@ -62,7 +67,7 @@ def page(query: SignalQuery, documents: Documents) -> Rows:
         join(chosen, Row, Row.id == chosen.c.id).outerjoin(Assignment, Assignment.signal_id == Row.id)
     )
     return (
-        select(*documents.shown(_COLUMNS), _STATUS, _STANDING.c.versions)
+        _PAGES[documents]
         .select_from(_STANDING.outerjoin(signals, true()))
         .order_by(
             # A join need not keep the order of what it joins.

@@ -21,7 +21,7 @@ def signal(row: Found, now: datetime | None = None) -> dict[str, Any]:
     rendered: dict[str, Any] = dict(zip(queries.FIELDS, row, strict=False))
     signal_id = rendered["id"] = str(rendered["id"])
     for name in stored.DOCUMENTS:
-        rendered[name] = stored.document(name, rendered[name], signal_id)
+        rendered[name] = stored.shown(name, rendered[name], signal_id)
     open_for = (now or datetime.now(UTC)) - rendered["detected_at"]
     rendered["days_open"] = max(0, open_for.days)
     return rendered

@@ -1,17 +1,22 @@
 """Documents as they stand in the database, checked before they leave.
 
-One bad document must not cost a page of good ones: it is left out, and the log says where.
+One bad document must not cost a page of good ones: it is left out, and the log says where. Text that
+has just the shape that runs give it leaves as it is: msgspec tells so in a fraction of the time that
+it takes to make values of it and text again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 import orjson
 import structlog
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from backend.schemas.signals import PeerPercentileTrends, Signal
+from backend.schemas.signals import Signal
 from backend.schemas.technical import TechnicalDetails
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
@@ -39,6 +44,61 @@ _OBJECT: Final = TypeAdapter(dict[str, Any])
 _JSON_DETAILS: Final = frozenset(
     ("monthly_z_scores", "simplified_inputs", "simplified_indicators", "simplified_severity_calculation")
 )
+
+
+class _Point(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    period: str
+    value: float | None
+    encounters: int | None
+
+
+class _PeriodValue(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    period: str
+    value: float | str | bool | None
+
+
+class _Trends(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    periods: list[str]
+    p10: list[float | None]
+    p25: list[float | None]
+    p50: list[float | None]
+    p75: list[float | None]
+    p90: list[float | None]
+    sample_sizes: list[int]
+    suppression_applied: dict[str, list[bool]] | None
+
+
+_Decode = Callable[[str], Any]
+_AS_EXPECTED: Final[dict[str, _Decode]] = {
+    "metric_trend_timeline": msgspec.json.Decoder(list[_Point]).decode,
+    "metadata": msgspec.json.Decoder(dict[str, Any]).decode,
+    "metadata_per_period": msgspec.json.Decoder(dict[str, list[_PeriodValue]]).decode,
+    "peer_percentile_trends": msgspec.json.Decoder(_Trends).decode,
+}
+
+
+def shown(name: str, stored: Any, signal_id: str) -> Any:
+    """Document ``name`` of a signal to be rendered as JSON, None if it is malformed.
+
+    Other shapes than the expected one are brought into shape, or left out, by ``document``.
+    """
+    if isinstance(stored, str) and name in _AS_EXPECTED:
+        # All signals of a node have the same one.
+        expected = _of_a_node if name == "peer_percentile_trends" else _as_expected
+        if expected(name, stored):
+            return orjson.Fragment(stored)
+    return document(name, stored, signal_id)
+
+
+def _as_expected(name: str, text: str) -> bool:
+    try:
+        value = _AS_EXPECTED[name](text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return not isinstance(value, _Trends) or _parallel(msgspec.structs.asdict(value))
+
+
+_of_a_node = lru_cache(maxsize=128)(_as_expected)
 
 
 def document(name: str, stored: Any, signal_id: str) -> Any:
@@ -95,7 +155,7 @@ def _parsed(adapter: TypeAdapter[Any], text: str) -> Any:
     return adapter.validate_python(value)
 
 
-def _parallel(trends: PeerPercentileTrends) -> bool:
+def _parallel(trends: Mapping[str, Any]) -> bool:
     arrays = [value for value in trends.values() if isinstance(value, list)]
     hidden = trends["suppression_applied"] or {}
     return len({len(array) for array in (*arrays, *hidden.values())}) == 1

@@ -1,4 +1,4 @@
-"""Error classes document themselves, and stored documents are judged one by one."""
+"""Error classes document themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from backend import errors
 from backend.errors import DomainError, SchemaMismatch
 from backend.problems import documented
-from backend.signals import stored
 
 CLASSES = [
     each
@@ -40,16 +39,3 @@ def test_every_error_is_documented_where_it_is_declared(kind: type[DomainError])
 )
 def test_a_schema_out_of_step_says_what_to_do(current: str | None, known: bool, says: str) -> None:
     assert says in str(SchemaMismatch(current, "0002", known=known))
-
-
-@pytest.mark.parametrize("name", ["metric_trend_timeline", "metadata", "peer_percentile_trends"])
-@pytest.mark.parametrize("text", ["", "{", "NaN", '"x"', "[[]]", '{"a": [1, {}]}x'])
-def test_documents_of_the_wrong_shape_are_none(name: str, text: str) -> None:
-    assert stored.document(name, text, "id") is None
-
-
-def test_a_good_document_stays_as_it_is() -> None:
-    text = '[{"period":"202407","value":1.0000000000000002,"encounters":3}]'
-    assert stored.document("metric_trend_timeline", text, "id") == [
-        {"period": "202407", "value": 1.0000000000000002, "encounters": 3}
-    ]
