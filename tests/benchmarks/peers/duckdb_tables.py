@@ -22,12 +22,18 @@ TABLES = {
 """Its tables, and the raw tables that have the same rows."""
 
 
+def tables(database: duckdb.DuckDBPyConnection, run: Path) -> None:
+    """Make the tables of ``run`` in ``database``."""
+    for name, value in {"run": str(run), "graph": run.parent.name}.items():
+        database.execute(f"set variable {name} = ?", [value])
+    database.execute(_STATEMENTS.read_text(encoding="utf-8"))
+
+
 def make_tables(run: Path) -> dict[str, int]:
     """Make the tables of ``run`` in memory; returns the rows of the raw tables they stand for."""
     rows = {}
     with duckdb.connect() as database:
-        database.execute("set variable run = ?", [str(run)])
-        database.execute(_STATEMENTS.read_text(encoding="utf-8"))
+        tables(database, run)
         for table, ours in TABLES.items():
             counted = database.execute(f"select count(*) from {table}").fetchone()
             assert counted is not None
