@@ -13,14 +13,15 @@ from contracts.run_data import RunData
 from contracts.schemas import validate
 from contracts.tables import RAW_TABLES
 
-CHECKS_AT_ONCE = 2
+CHECKS_AT_ONCE = 3
 """Polars takes all cores for an expression; what one check leaves of them between two is another's."""
+
+Check = Callable[[], Iterable[Finding]]
 
 
 def check_schemas(data: RunData) -> list[Finding]:
     """What parsing found and what breaks the schemas of the raw tables: the least loading needs."""
-    validations = [partial(validate, table, data.frames[table.name]) for table in RAW_TABLES]
-    return [*data.findings, *_found(data, validations)]
+    return [*data.findings, *_found(data, _schemas(data))]
 
 
 def check(data: RunData) -> list[Finding]:
@@ -28,18 +29,26 @@ def check(data: RunData) -> list[Finding]:
 
     Checks leave out what is already known to be broken, so that one defect is found once.
     """
-    return [*check_schemas(data), *check_rules(data)]
+    return [*data.findings, *_found(data, [*_schemas(data), *_rules(data)])]
 
 
 def check_rules(data: RunData) -> list[Finding]:
     """What the rules say beyond files that parse and rows that fit the schemas."""
-    return _found(data, [partial(check, data) for check in CHECKS])
+    return _found(data, _rules(data))
 
 
-def _found(data: RunData, checks: Iterable[Callable[[], Iterable[Finding]]]) -> list[Finding]:
+def _schemas(data: RunData) -> list[Check]:
+    return [partial(validate, table, data.frames[table.name]) for table in RAW_TABLES]
+
+
+def _rules(data: RunData) -> list[Check]:
+    return [partial(check, data) for check in CHECKS]
+
+
+def _found(data: RunData, checks: Iterable[Check]) -> list[Finding]:
     """Findings of ``checks`` in their order, some of which run at the same time."""
 
-    def run(check: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    def run(check: Check) -> list[Finding]:
         found = list(check())
         data.release()
         return found

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.check import check_rules, check_schemas
+from contracts.check import check, check_rules, check_schemas
 from contracts.findings import Finding, Report, Severity
 from contracts.rules import parsing, schema
 from contracts.rules.registry import RULES
@@ -38,22 +38,13 @@ class Staged:
                 findings = [*self.findings, *check_rules(self.data)]
         else:
             findings = self.findings
-        return Report(
-            run_key=self.run.run_key,
-            path=str(self.run.path),
-            findings=findings,
-            rows=self.data.row_counts,
-            rules_run=len(RULES) if rules else len(parsing.RULES) + len(schema.RULES),
-            seconds=time.perf_counter() - self.started,
-        )
+        return _report(self.run, self.data, findings, self.started, rules=rules)
 
 
 def stage(run: Run, progress: Progress) -> Staged:
     """Read ``run`` and check that its rows fit the schemas."""
     started = time.perf_counter()
-    size = sum(path.stat().st_size for path in _files(run.path))
-    with progress.step("Reading", size) as advance:
-        data = stage_run(run, advance)
+    data = _read(run, progress)
     return Staged(run, data, check_schemas(data), started)
 
 
@@ -62,8 +53,28 @@ def preflight(run: Run, progress: Progress, *, rules: bool = True) -> tuple[RunD
 
     Without ``rules`` only what loading needs is checked: that files parse and rows fit the schemas.
     """
-    staged = stage(run, progress)
-    return staged.data, staged.judge(progress, rules=rules)
+    started = time.perf_counter()
+    data = _read(run, progress)
+    with progress.step("Checking"):
+        findings = check(data) if rules else check_schemas(data)
+    return data, _report(run, data, findings, started, rules=rules)
+
+
+def _read(run: Run, progress: Progress) -> RunData:
+    size = sum(path.stat().st_size for path in _files(run.path))
+    with progress.step("Reading", size) as advance:
+        return stage_run(run, advance)
+
+
+def _report(run: Run, data: RunData, findings: list[Finding], started: float, *, rules: bool) -> Report:
+    return Report(
+        run_key=run.run_key,
+        path=str(run.path),
+        findings=findings,
+        rows=data.row_counts,
+        rules_run=len(RULES) if rules else len(parsing.RULES) + len(schema.RULES),
+        seconds=time.perf_counter() - started,
+    )
 
 
 def _files(root: Path) -> Iterator[Path]:

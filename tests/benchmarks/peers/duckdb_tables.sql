@@ -1,6 +1,8 @@
 -- The big tables of a run as DuckDB alone makes them, every column of them but the run's own: read_json with
--- explicit columns, and UNNEST. Nothing is checked. Left out are the small families, and the numbers of lines, which
--- would have DuckDB read on one core.
+-- explicit columns, and UNNEST. Nothing is checked, and the small families are left out.
+--
+-- Tables keep the order of what they were read from, so `rowid` numbers the lines of files once they are tables:
+-- a window, or a table of lines read first, would have DuckDB work on one core for longer.
 
 create macro others(entity) as
     list_filter(map_entries(entity), lambda each: each.key <> 'medicareId' and each.key <> 'systemName');
@@ -69,7 +71,6 @@ with keyed as (
                 interpretation struct(template_id varchar, rendered varchar))[])[],
             runtime json)[]'
     })
-    where type is distinct from 'node_metadata'
 )
 select
     entity_key(metric[1].metadata.metric_id, node, items['medicareId'], dimensions_hash) as entity_key,
@@ -98,8 +99,19 @@ select
     json_merge_patch(metadata, '{"per_period": null}') as metadata,
     described.per_period as metadata_per_period,
     in_run(filename) as source_file,
-    statistical_methods
+    statistical_methods,
+    type is not distinct from 'node_metadata' as is_header
 from keyed;
+
+alter table entities add column line_number bigint;
+
+update entities set line_number = entities.rowid - begins.place + 1
+from (select source_file, min(rowid) as place from entities group by source_file) as begins
+where begins.source_file = entities.source_file;
+
+delete from entities where is_header;
+
+alter table entities drop column is_header;
 
 create table statistical_methods as
 select
@@ -112,9 +124,10 @@ select
     method.runtime ->> 'status' as runtime_status,
     method.runtime as runtime,
     source_file,
+    line_number,
     method.anomalies as anomalies
 from (
-    select entity_key, canonical_node_id, source_file, unnest(statistical_methods) as method
+    select entity_key, canonical_node_id, source_file, line_number, unnest(statistical_methods) as method
     from entities
 );
 
@@ -124,11 +137,12 @@ create table anomalies as
 select entity_key, canonical_node_id, statistical_method, anomaly_profile, rule.anomaly_method as anomaly_method,
     rule.applies_to as applies_to, rule.anomaly as anomaly, rule.statistic_value as statistic_value,
     rule.interpretation.template_id as template_id, rule.interpretation.rendered as rendered,
-    source_file
+    source_file, line_number
 from (
     select * exclude (profile), profile.anomaly_profile as anomaly_profile, unnest(profile.methods) as rule
     from (
-        select entity_key, canonical_node_id, statistical_method, source_file, unnest(anomalies) as profile
+        select entity_key, canonical_node_id, statistical_method, source_file, line_number,
+            unnest(anomalies) as profile
         from statistical_methods
     )
 );
@@ -190,6 +204,10 @@ select
     timestamp as classified_at,
     'analysis/classification/classifications.jsonl' as source_file
 from keyed;
+
+alter table classifications add column line_number bigint;
+
+update classifications set line_number = rowid + 1;
 
 create table contributions as
 with metrics as (select canonical_node_id, any_value(metric_id) as metric_id from entities group by 1),
@@ -255,3 +273,9 @@ select
 from keyed
 left join metrics as parent on parent.canonical_node_id = parent_node_id
 left join metrics as child on child.canonical_node_id = child_node_id;
+
+alter table contributions add column line_number bigint;
+
+update contributions set line_number = contributions.rowid - begins.place + 1
+from (select source_file, min(rowid) as place from contributions group by source_file) as begins
+where begins.source_file = contributions.source_file;
