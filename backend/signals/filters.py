@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, UnaryExpression, exists, or_
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import KeyedColumnElement
@@ -53,9 +53,11 @@ class Active(StrEnum):
 class PlaceFilters(BaseModel):
     """Filters by place. Empty values are as if they were left out."""
 
+    model_config = ConfigDict(frozen=True)
+
     system_name: SearchText | None = Field(default=None, description="Health system, exactly.")
-    facility: list[SearchText] = Field(
-        default=[],
+    facility: tuple[SearchText, ...] = Field(
+        default=(),
         description=(
             "Facility by name or id, exactly. Several: separated by commas, or the parameter repeated, "
             "in which case names may hold commas."

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import ColumnElement, Select, func, join, select, true, union_all
+from sqlalchemy import ARRAY, ColumnElement, Select, func, join, select, true, type_coerce, union_all
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.elements import KeyedColumnElement
+from sqlalchemy.types import NULLTYPE
 
 from backend import cursors
 from backend.caching.standing import standing
@@ -32,13 +35,19 @@ RELATED_LIMIT = 10
 FILTER_COLUMNS = ("metric_id", "domain", "simplified_signal_type", "system_name", "service_line")
 """Columns whose values the filter options list."""
 
-# What a signal is rendered from: the columns that the API shows under their own names.
-_COLUMNS = tuple(column for column in Row.__table__.c if column.name in Signal.model_fields)
 
-_SUMMARY = (Row.id, *(column for column in _COLUMNS if column.name in SignalSummary.model_fields))
+def _plain(column: KeyedColumnElement[Any]) -> ColumnElement[Any]:
+    """``column`` without what SQLAlchemy would do to each element of an array: the driver's list will do."""
+    return type_coerce(column, NULLTYPE).label(column.name) if isinstance(column.type, ARRAY) else column
+
+
+# What a signal is rendered from: the columns that the API shows under their own names.
+_COLUMNS = tuple(_plain(column) for column in Row.__table__.c if column.name in Signal.model_fields)
+
+_SUMMARY = (Row.id, *(column for column in _COLUMNS if column.key in SignalSummary.model_fields))
 
 _STATUS = func.coalesce(Assignment.status, AssignmentStatus.NEW.value).label("workflow_status")
-FIELDS = (*(str(column.name) for column in _COLUMNS), _STATUS.name)
+FIELDS = (*(str(column.key) for column in _COLUMNS), _STATUS.name)
 """Names of what each row of signals begins with."""
 
 # Conditions look at signals and at the work on them; the versions of both are of the same state
@@ -52,8 +61,9 @@ _PAGES = {
 _MOST_SEVERE_FIRST = (Row.simplified_severity.desc().nulls_last(), Row.id)
 
 
+@lru_cache(maxsize=512)
 def page(query: SignalQuery, documents: Documents) -> Rows:
-    """A page of signals and the one after it, to tell that there is more.
+    """A page of signals and the one after it, to tell that there is more; made once for each question.
 
     Each row ends with ``versions``, those of the data that the page was read from; an empty page is
     one row without id. Raises CursorInvalid.
