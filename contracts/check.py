@@ -13,7 +13,7 @@ from contracts.run_data import RunData
 from contracts.schemas import validate
 from contracts.tables import RAW_TABLES
 
-CHECKS_AT_ONCE = 3
+CHECKS_AT_ONCE = 2
 """Polars takes all cores for an expression; what one check leaves of them between two is another's."""
 
 Check = Callable[[], Iterable[Finding]]

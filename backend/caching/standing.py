@@ -11,8 +11,9 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Subquery, func, select
+from sqlalchemy import Subquery, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlalchemy.types import NULLTYPE
 
 from backend.db.models import DataVersion
 
@@ -21,7 +22,9 @@ _CAPACITY = 1_000
 
 def standing(*scopes: str) -> Subquery:
     """One row, ``versions``: those of ``scopes`` in the state of the database that a statement reads."""
-    versions = func.array_agg(aggregate_order_by(DataVersion.version, DataVersion.scope))
+    versions = type_coerce(
+        func.array_agg(aggregate_order_by(DataVersion.version, DataVersion.scope)), NULLTYPE
+    )
     return select(versions.label("versions")).where(DataVersion.scope.in_(scopes)).subquery("standing")
 
 
