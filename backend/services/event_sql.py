@@ -19,6 +19,7 @@ def _percent_change(new: str, old: str) -> str:
     )
 
 
+# An event of a new signal is named by the signal and its run: told once, and random ids take long to make.
 ANNOUNCE_NEW: Final = f"""
 with announced as (
     insert into public.activity_events (id, event_type, signal_id, payload)

@@ -105,8 +105,8 @@ _MOST_SEVERE = """
 """
 
 
-def _merge(chosen: str = "") -> str:
-    """SQL: make signals of the rows in scope, or of those that ``chosen`` leaves."""
+def _complete(chosen: str = "") -> str:
+    """SQL: ``complete``, signals as the rows in scope say, or those of them that ``chosen`` leaves."""
     return f"""
 with ends as (
     select e.source_node_id as node_id, e.edge_type_normalized as edge_type, null as parent_node_id
@@ -143,6 +143,10 @@ complete as (
             as related_signal_count
     from placed as s
 )
+"""  # noqa: S608
+
+
+_MERGE: Final = f"""
 merge into public.signals as s
 using complete as h on h.id = s.id
 when matched and (
@@ -160,9 +164,14 @@ when not matched then
     insert ({", ".join(INSERTED)}) values ({", ".join(f"h.{column}" for column in INSERTED)})
 """  # noqa: S608
 
-
-MERGE: Final = _merge()
-MERGE_MOST_SEVERE: Final = _merge(_MOST_SEVERE)
+MERGE: Final = _complete() + _MERGE
+MERGE_MOST_SEVERE: Final = _complete(_MOST_SEVERE) + _MERGE
+# Where the graph has no signals there is nothing to merge with.
+INSERT: Final = f"""
+{_complete()}
+insert into public.signals ({", ".join(INSERTED)})
+select {", ".join(f"h.{column}" for column in INSERTED)} from complete as h
+"""  # noqa: S608
 
 COUNT_UPDATED: Final = """
 select count(*)

@@ -11,11 +11,11 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.db.models import Hydration
+from backend.db.models import Hydration, Signal
 from backend.services import event_sql, hydration_sql
 
 _STATEMENTS: Final = repr(
@@ -57,7 +57,9 @@ select concat(
 async def stands(connection: AsyncConnection, scope: Mapping[str, Any]) -> bool:
     """Whether the last whole hydration of the graph was of this run, and nothing has changed since."""
     query = select(Hydration.state).where(
-        Hydration.graph_name == scope["graph_name"], Hydration.run_key == scope["run_key"]
+        Hydration.graph_name == scope["graph_name"],
+        Hydration.run_key == scope["run_key"],
+        exists().where(Signal.graph_name == Hydration.graph_name),
     )
     remembered = await connection.scalar(query)
     return remembered is not None and remembered == await _state(connection, scope)

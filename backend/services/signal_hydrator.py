@@ -162,9 +162,9 @@ async def _copy(
     taken = usable if limit is None else min(limit, usable)
     await run(sql.REMEMBER)
     there = (await run(sql.THERE)).mappings().one()
-    merge = sql.MERGE if limit is None else sql.MERGE_MOST_SEVERE
+    write = sql.MERGE if there["of_graph"] else sql.INSERT
     async with filling(connection, "public.signals", taken):
-        await run(merge, row_limit=limit)
+        await run(write if limit is None else sql.MERGE_MOST_SEVERE, row_limit=limit)
     async with filling(connection, "public.activity_events", taken):
         created = (await run(event_sql.ANNOUNCE_NEW)).scalar_one()
     updated = deactivated = 0

@@ -20,7 +20,7 @@ def merges(engine: AsyncEngine) -> list[str]:
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        if "merge into public.signals" in statement:
+        if "complete as (" in statement:
             seen.append(statement)
 
     event.listen(engine.sync_engine, "before_cursor_execute", note)

@@ -31,10 +31,10 @@ _AREAS = {
         "lines with types they infer, and flatten nothing."
     ),
     "Preflight": (
-        "A process from start to end that checks every rule. DuckDB makes the big tables of the same run, "
-        "with columns declared and nothing checked. The usual checks are jsonschema for every line and "
-        "pandera on pandas: shapes, ranges, keys, and the arithmetic of contributions, a part of what the "
-        "rules look at. Frames of the largest run lie on disk."
+        "A process from start to end that checks every rule. DuckDB makes the big tables of the same run "
+        "with the same values in every column, and checks nothing. The usual checks are jsonschema for "
+        "every line and pandera on pandas: shapes, ranges, keys, and the arithmetic of contributions, a "
+        "part of what the rules look at. Frames of the largest run lie on disk."
     ),
     "Load": (
         "All rows of a run from frames into the raw tables with their indexes, in one transaction. "
@@ -46,10 +46,11 @@ _AREAS = {
         "parsed the project before and takes what it parsed from its cache."
     ),
     "Hydration": (
-        "Marts to the table that the API serves, in one transaction; the documents of the signals are "
-        "those of a real build. The upserts write the same columns and do nothing else: no events, no "
-        "relations between signals. Unchanged means that no mart and no signal was written since the "
-        "last hydration; marts made anew have their values compared."
+        "Marts to the table that the API serves, in one transaction. The usual ways fetch the rows and "
+        "write them with their documents, a thousand with each INSERT ... ON CONFLICT, or one after the "
+        "other without waiting, and do nothing else: no events, no relations between signals. Unchanged "
+        "means that no mart and no signal was written since the last hydration; marts made anew have "
+        "their values compared."
     ),
     "Ingest": (
         "From a directory to published signals, in a process of its own, into an empty database. The "
@@ -59,7 +60,8 @@ _AREAS = {
     ),
     "Serve: lists, nothing cached": (
         "One worker that keeps no answer; totals of filters it counts once, as ever, where the peers count "
-        "for each page. PostgreSQL and the load generator share the machine. The first peer is the list as "
+        "for each page; they have all of a signal in one row. PostgreSQL and the load generator share the "
+        "machine. The first peer is the list as "
         "most would write it. The second hands through JSON that PostgreSQL makes, with nothing in between. "
         "The third makes a GraphQL API of the tables by itself."
     ),

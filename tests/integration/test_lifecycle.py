@@ -317,6 +317,20 @@ async def test_a_signal_that_its_own_run_no_longer_has_keeps_its_documents(
     assert (await _documents(database))[gone] == shown[gone]
 
 
+async def test_a_run_is_done_again_though_its_marts_are_gone(
+    database: str, copies: dict[str, RunCopy]
+) -> None:
+    # As after a restore without marts.
+    await execute(database, "drop schema public_marts cascade")
+    copies[A].edit_lines(CLASSIFICATIONS, lambda lines: lines[1:])
+    done = await ingest(database, copies[A])
+    assert done.hydration is not None
+    assert done.hydration.deactivated == 1
+    active = {each for (each,) in await rows(database, "select id::text from public.signals where active")}
+    shown = await _documents(database)
+    assert {each for each, documents in shown.items() if documents["metadata"] is not None} == active
+
+
 async def test_a_run_whose_load_never_succeeded_is_not_built(database: str, baseline: Baseline) -> None:
     await execute(
         database,

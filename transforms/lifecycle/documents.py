@@ -33,10 +33,14 @@ async def keep_documents(inside: asyncpg.Connection, outside: asyncpg.Connection
     """Give signals that the new marts of ``run_key`` lack the documents that the old marts had.
 
     ``inside`` the transaction that made them anew, the old marts are gone; ``outside`` they are
-    still what everybody reads.
+    still what everybody reads. Where there were none, there is nothing to keep.
     """
     leaving = [row["entity_key"] for row in await inside.fetch(_LEAVING, run_key)]
-    if leaving:
+    if not leaving:
+        return
+    try:
         found = await outside.fetch(_READ, run_key, leaving)
-        columns = [[row[name] for row in found] for name in ("entity_key", *DOCUMENTS)]
-        await inside.execute(_KEEP, run_key, *columns)
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        return
+    columns = [[row[name] for row in found] for name in ("entity_key", *DOCUMENTS)]
+    await inside.execute(_KEEP, run_key, *columns)
