@@ -82,23 +82,19 @@ def shown(name: str, stored: Any, signal_id: str) -> Any:
 
     Other shapes than the expected one are brought into shape, or left out, by ``document``.
     """
-    if isinstance(stored, str) and name in _AS_EXPECTED:
-        # All signals of a node have the same one.
-        expected = _of_a_node if name == "peer_percentile_trends" else _as_expected
-        if expected(name, stored):
-            return orjson.Fragment(stored)
+    if isinstance(stored, str) and name in _AS_EXPECTED and _as_expected(name, stored):
+        return orjson.Fragment(stored)
     return document(name, stored, signal_id)
 
 
+# Peers' percentiles are the same for all signals of a node, and first pages are asked for most.
+@lru_cache(maxsize=4096)
 def _as_expected(name: str, text: str) -> bool:
     try:
         value = _AS_EXPECTED[name](text)
     except (msgspec.DecodeError, RecursionError):
         return False
     return not isinstance(value, _Trends) or _parallel(msgspec.structs.asdict(value))
-
-
-_of_a_node = lru_cache(maxsize=128)(_as_expected)
 
 
 def document(name: str, stored: Any, signal_id: str) -> Any:
