@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ABSENT = ("contracts", "dbt", "duckdb", "msgspec", "pandera", "polars", "pyarrow", "sqlglot", "transforms")
+ABSENT = ("contracts", "dbt", "duckdb", "pandera", "polars", "pyarrow", "sqlglot", "transforms")
 
 IMPORT_EVERYTHING = f"""
 import importlib, importlib.util, pkgutil, sys
