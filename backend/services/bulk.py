@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from sqlalchemy import Row, text
+from sqlalchemy import FromClause, Row, exists, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 LEAST_ROWS: Final = 20_000
@@ -47,7 +47,7 @@ _MEMORY: Final = text("set local maintenance_work_mem = '256MB'")
 
 
 @asynccontextmanager
-async def filling(connection: AsyncConnection, table: str, rows: int) -> AsyncIterator[None]:
+async def filling(connection: AsyncConnection, table: FromClause, rows: int) -> AsyncIterator[None]:
     """For a block that adds so many ``rows``: leave out indexes and references of ``table`` where that pays.
 
     It does where there are many rows and the table is empty, and only its owner may do it. From here
@@ -55,7 +55,7 @@ async def filling(connection: AsyncConnection, table: str, rows: int) -> AsyncIt
     """
     parts: Sequence[Row[*tuple[Any, ...]]] = ()
     if rows >= LEAST_ROWS and await _may_alter(connection, table):
-        parts = (await connection.execute(_PARTS, {"name": table})).all()
+        parts = (await connection.execute(_PARTS, {"name": str(table)})).all()
     for part in parts:
         await connection.exec_driver_sql(part.remove)
     yield
@@ -65,6 +65,6 @@ async def filling(connection: AsyncConnection, table: str, rows: int) -> AsyncIt
         await connection.exec_driver_sql(part.make)
 
 
-async def _may_alter(connection: AsyncConnection, table: str) -> bool:
-    filled = await connection.scalar(text(f"select exists (select from {table})"))  # noqa: S608 - a constant
-    return not filled and bool(await connection.scalar(_OWNED, {"name": table}))
+async def _may_alter(connection: AsyncConnection, table: FromClause) -> bool:
+    filled = await connection.scalar(select(exists(select(literal(1)).select_from(table))))
+    return not filled and bool(await connection.scalar(_OWNED, {"name": str(table)}))

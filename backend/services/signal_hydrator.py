@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.db import session
 from backend.db.locks import HYDRATION
-from backend.db.models import Run, Signal
+from backend.db.models import ActivityEvent, Run, Signal
 from backend.enums import WHOLE_MARTS, RunState
 from backend.errors import MartsMissing, MartValueInvalid, RunNotBuilt, RunNotPublished, RunUnknown
 from backend.services import event_sql, hydration_state
@@ -163,9 +163,9 @@ async def _copy(
     await run(sql.REMEMBER)
     there = (await run(sql.THERE)).mappings().one()
     write = sql.MERGE if there["of_graph"] else sql.INSERT
-    async with filling(connection, "public.signals", taken):
+    async with filling(connection, Signal.__table__, taken):
         await run(write if limit is None else sql.MERGE_MOST_SEVERE, row_limit=limit)
-    async with filling(connection, "public.activity_events", taken):
+    async with filling(connection, ActivityEvent.__table__, taken):
         created = (await run(event_sql.ANNOUNCE_NEW)).scalar_one()
     updated = deactivated = 0
     # What is inserted into a graph that had no signals knows its parents and children already.

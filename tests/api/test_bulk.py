@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from backend.db.models import Signal
 from backend.errors import MartValueInvalid
 from backend.services import bulk
 from backend.services.signal_hydrator import HydrationResult
@@ -63,11 +64,11 @@ async def test_what_unique_indexes_forbid_is_found_out_all_the_same(
 async def test_indexes_stay_where_there_are_rows(engine: AsyncEngine, connection: asyncpg.Connection) -> None:
     async with engine.begin() as opened:
         all_of_them = await _inside(opened)
-        async with bulk.filling(opened, "public.signals", 1):
+        async with bulk.filling(opened, Signal.__table__, 1):
             assert await _inside(opened) == 1, "the primary key"
         assert await _inside(opened) == all_of_them
     await publish_run(engine, await add_run(connection, "1", [signal_row("F1")]))
-    async with engine.begin() as opened, bulk.filling(opened, "public.signals", 1):
+    async with engine.begin() as opened, bulk.filling(opened, Signal.__table__, 1):
         assert await _inside(opened) == all_of_them
 
 
@@ -81,7 +82,7 @@ async def test_who_does_not_own_a_table_leaves_its_indexes(
         async with engine.begin() as opened:
             all_of_them = await _inside(opened)
             await opened.execute(text("set local role compass_guest"))
-            async with bulk.filling(opened, "public.signals", 1):
+            async with bulk.filling(opened, Signal.__table__, 1):
                 assert await _inside(opened) == all_of_them
     finally:
         await connection.execute("drop owned by compass_guest")

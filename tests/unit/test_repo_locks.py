@@ -16,7 +16,6 @@ API_MUST_NOT_NEED = {
     "dbt-core",
     "dbt-postgres",
     "duckdb",
-    "msgspec",
     "numpy",
     "pandas",
     "pandera",
