@@ -157,6 +157,8 @@ def test_a_table_is_locked(api: Api) -> None:
 
 async def _lock(api: Api) -> None:
     async with connected(api.postgres.url) as opened:
+        # Else a list that was read before, and that nobody has written since, would still be right.
+        await opened.execute("update public.data_versions set version = version + 1")
         transaction = opened.transaction()
         await transaction.start()
         await opened.execute("lock table public.signals in access exclusive mode")
@@ -194,6 +196,8 @@ def test_an_answer_is_swallowed(api: Api) -> None:
 
 async def _lock_and_swallow(api: Api) -> None:
     async with connected(api.postgres.url) as opened:
+        # Else a list that was read before, and that nobody has written since, would still be right.
+        await opened.execute("update public.data_versions set version = version + 1")
         transaction = opened.transaction()
         await transaction.start()
         await opened.execute("lock table public.signals in access exclusive mode")
