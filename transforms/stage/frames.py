@@ -47,26 +47,27 @@ class FrameBuilder:
             if column.type is ColumnType.INTEGER and column.name in columns
         ]
         self._report = report
-        self._rows: list[tuple[Any, ...]] = []
+        # Values of all rows one after the other: a tuple kept for each row costs more to make and to look up.
+        self._values: list[Any] = []
         self._frames: list[pl.DataFrame] = []
-        self.add = self._rows.append
+        self.add: Callable[[tuple[Any, ...]], None] = self._values.extend
 
     def flush(self, **constants: str | int | None) -> None:
         """Turn the rows added since the last flush into a frame, ``constants`` on every row."""
-        if not self._rows:
+        if not self._values:
             return
         schema: dict[str, Any] = {name: self._schema[name] for name in self._columns}
         schema |= dict.fromkeys(self._integers, pl.Float64)
         try:
-            frame = _columns(self._rows, schema)
+            frame = _columns(self._values, schema)
         except OverflowError:
-            frame = _columns([tuple(map(_bounded, row)) for row in self._rows], schema)
+            frame = _columns(list(map(_bounded, self._values)), schema)
         # One pass over all columns, here and below: a pass for each costs more than the rows of most files.
         inexact = frame.select_seq(_inexact(name).any() for name in self._integers)
         odd = [
             self._integer_column(frame, name, constants) for name in self._integers if inexact[name].item()
         ]
-        self._rows.clear()
+        self._values.clear()
         if odd:
             frame = frame.with_columns(odd)
         self._frames.append(frame.select_seq(self._declared(constants)))
@@ -92,8 +93,7 @@ class FrameBuilder:
     ) -> pl.Series:
         position = self._columns.index(name)
         values: list[int | None] = []
-        for number, row in enumerate(self._rows):
-            value = row[position]
+        for number, value in enumerate(self._values[position :: len(self._columns)]):
             if value is None or (value == int(value) and abs(value) < INTEGER_LIMIT):
                 values.append(None if value is None else int(value))
                 continue
@@ -127,15 +127,17 @@ def _inexact(name: str) -> pl.Expr:
     return (value != value.floor()) | (value.abs() > EXACT_INTEGERS)
 
 
-def _columns(rows: list[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
-    """``rows`` as a frame, column by column: half the time of handing Polars the rows."""
-    values = zip(*rows, strict=True)
+def _columns(values: list[Any], schema: dict[str, Any]) -> pl.DataFrame:
+    """Rows, whose ``values`` follow each other, as a frame: half the time of handing Polars the rows."""
     return pl.DataFrame(
-        [_column(name, column, schema[name]) for name, column in zip(schema, values, strict=True)]
+        [
+            _column(name, values[position :: len(schema)], dtype)
+            for position, (name, dtype) in enumerate(schema.items())
+        ]
     )
 
 
-def _column(name: str, values: tuple[Any, ...], dtype: Any) -> pl.Series:
+def _column(name: str, values: list[Any], dtype: Any) -> pl.Series:
     """A column; text that repeats stands in memory once, and is 16 bytes in each row."""
     if dtype is not pl.String or len(set(values[:_LOOKED_AT])) > _LOOKED_AT // 2:
         return pl.Series(name, values, dtype=dtype)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import polars as pl
 from msgspec import Struct
 
+from contracts.derived import trends
 from contracts.findings import Finding, Severity
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
@@ -83,7 +85,7 @@ def check_metadata(data: RunData) -> list[Finding]:
         if rows.height:
             found += _missing_keys(rows, names, periodic)
         if rows.height and periodic:
-            found += _months_and_totals(rows, periodic)
+            found += _months_and_totals(rows, periodic, trends(data))
     return found
 
 
@@ -114,45 +116,30 @@ def _has_key(column: str, name: str) -> pl.Expr:
     return pl.col(column).str.contains(rf'"{name}"\s*:').fill_null(False)
 
 
-def _months_and_totals(rows: pl.DataFrame, periodic: tuple[str, ...]) -> Iterator[Finding]:
-    """Decode the per-period arrays once and compare each with timeline and total."""
-    unreadable: list[pl.DataFrame] = []
-    suspects: list[pl.DataFrame] = []
-    for part in rows.iter_slices(_SLICE_ROWS):
-        try:
-            decoded = _decode(part, periodic)
-        except pl.exceptions.ComputeError:
-            bad, good = _unreadable(part, periodic)
-            unreadable.append(bad)
-            try:
-                decoded = _decode(good, periodic)
-            except pl.exceptions.ComputeError:
-                continue
-        suspects.append(_suspects(decoded, periodic))
-    if unreadable:
+def _months_and_totals(
+    rows: pl.DataFrame, periodic: tuple[str, ...], timelines: pl.DataFrame
+) -> Iterator[Finding]:
+    """Compare the months of every column with those of the timeline, and their sum with the total."""
+    monthly, bad_months = _decoded(rows, _MONTHLY, periodic)
+    totals, bad_totals = _decoded(rows, _TOTALS, periodic)
+    for text, wrong in ((_TOTALS, bad_totals), (_MONTHLY, bad_months)):
         yield from fold(
             WRONG_TYPE,
-            pl.concat(unreadable),
+            rows.join(wrong, on=text.column, maintain_order="left"),
             lambda row: str(row["reason"]),
             json_path=lambda row: str(row["pointer"]),
         )
-    if suspects:
-        yield from _contradictions(pl.concat(suspects), periodic)
-
-
-def _suspects(decoded: pl.DataFrame, periodic: tuple[str, ...]) -> pl.DataFrame:
-    """Rows where something differs: for each column its months, its total and the sum of its months."""
-    read: dict[str, pl.Expr] = {}
-    for name in periodic:
-        points = pl.col("monthly").struct.field(name)
-        read |= {
-            f"{name} written": points.list.eval(_month()).list.join(" "),
-            f"{name} sum": points.list.eval(pl.element().struct.field("value")).list.sum(),
-            f"{name} total": pl.col("totals").struct.field(name),
-        }
+    place = ("entity_key", "source_file", "line_number")
+    months = timelines.select(*place, months=pl.col("periods").list.join(" "))
+    read = (
+        rows.select(*place, "facility_id", "entity_dimensions", _MONTHLY.column, _TOTALS.column)
+        .join(monthly, on=_MONTHLY.column, maintain_order="left")
+        .join(totals, on=_TOTALS.column, maintain_order="left")
+        .drop(_MONTHLY.column, _TOTALS.column)
+        .join(months, on=place, how="left", maintain_order="left")
+    )
     differing = [condition for name in periodic for condition in (_other_months(name), _other_total(name))]
-    found = decoded.with_columns(**read, more_patients=_more_patients(periodic)).drop("monthly", "totals")
-    return found.filter(pl.any_horizontal(*differing, "more_patients"))
+    yield from _contradictions(read.filter(pl.any_horizontal(*differing, "more_patients")), periodic)
 
 
 def _other_months(name: str) -> pl.Expr:
@@ -169,7 +156,7 @@ def _more_patients(periodic: tuple[str, ...]) -> pl.Expr:
     if not {"encounters", "uniquePatients"} <= set(periodic):
         return pl.lit(False)
     patients, encounters = (
-        pl.col("monthly").struct.field(name).list.eval(pl.element().struct.field("value"))
+        pl.col("decoded").struct.field(name).list.eval(pl.element().struct.field("value"))
         for name in ("uniquePatients", "encounters")
     )
     same = patients.list.len() == encounters.list.len()
@@ -203,50 +190,77 @@ def _contradictions(suspects: pl.DataFrame, periodic: tuple[str, ...]) -> Iterat
     )
 
 
-def _decode(rows: pl.DataFrame, periodic: tuple[str, ...]) -> pl.DataFrame:
-    return rows.select(
-        "source_file",
-        "line_number",
-        "facility_id",
-        "entity_dimensions",
-        months=pl.col("timeline").str.json_decode(_POINTS).list.eval(_month()).list.join(" "),
-        monthly=pl.col("metadata_per_period").str.json_decode(pl.Struct(dict.fromkeys(periodic, _POINTS))),
-        totals=pl.col("metadata").str.json_decode(pl.Struct(dict.fromkeys(periodic, pl.Float64))),
-    ).filter(pl.col("monthly").is_not_null())
-
-
 class _Point(Struct):
     period: str
     value: float | None = None
 
 
-def _unreadable(rows: pl.DataFrame, periodic: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows whose metadata has another shape, with JSON ``pointer`` and ``reason``, and the other rows."""
-    shapes: list[Any] = [
-        msgspec.defstruct(name, [(column, kind | None, None) for column in periodic])
-        for name, kind in (("Monthly", list[_Point]), ("Totals", float))
-    ]
-    monthly, totals = (msgspec.json.Decoder(shape) for shape in shapes)
-    wrong: dict[int, tuple[str, str]] = {}
-    texts = rows.select("metadata", "metadata_per_period").iter_rows()
-    for number, (metadata, per_period) in enumerate(texts):
-        for decoder, text, pointer in (
-            (totals, metadata, "/metadata"),
-            (monthly, per_period, "/metadata/per_period"),
-        ):
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A column of JSON text: what its members are, and what is read of them as ``decoded``."""
+
+    column: str
+    pointer: str
+    kind: Any
+    shape: Any
+    read: Callable[[tuple[str, ...]], dict[str, pl.Expr]]
+
+
+def _of_months(periodic: tuple[str, ...]) -> dict[str, pl.Expr]:
+    """Months of every column, the sum of their values, and whether patients exceed encounters."""
+    read = {"more_patients": _more_patients(periodic)}
+    for name in periodic:
+        points = pl.col("decoded").struct.field(name)
+        read[f"{name} written"] = points.list.eval(_month()).list.join(" ")
+        read[f"{name} sum"] = points.list.eval(pl.element().struct.field("value")).list.sum()
+    return read
+
+
+def _of_totals(periodic: tuple[str, ...]) -> dict[str, pl.Expr]:
+    return {f"{name} total": pl.col("decoded").struct.field(name) for name in periodic}
+
+
+_MONTHLY = _Text("metadata_per_period", "/metadata/per_period", _POINTS, list[_Point], _of_months)
+_TOTALS = _Text("metadata", "/metadata", pl.Float64, float, _of_totals)
+
+
+def _decoded(rows: pl.DataFrame, text: _Text, periodic: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What is read of each text of a column; JSON ``pointer`` and ``reason`` of those with another shape.
+
+    Metrics share the metadata of an entity: a text is decoded once, however many rows have it.
+    """
+    texts = rows.select(text.column).drop_nulls().unique()
+    decode = pl.col(text.column).str.json_decode(pl.Struct(dict.fromkeys(periodic, text.kind)))
+    wrong = texts.clear().with_columns(pointer=pl.lit(""), reason=pl.lit(""))
+    read = [texts.clear().with_columns(decoded=decode).select(text.column, **text.read(periodic))]
+    for part in texts.iter_slices(_SLICE_ROWS):
+        try:
+            decoded = part.with_columns(decoded=decode)
+        except pl.exceptions.ComputeError:
+            bad = _unreadable(part, text, periodic)
+            wrong.extend(bad)
             try:
-                decoder.decode(text or "{}")
-            except msgspec.ValidationError as error:
-                message, _, path = str(error).partition(" - at `$")
-                steps = path.rstrip("`").replace("[", "/").replace("]", "")
-                wrong[number] = (pointer + steps.replace(".", "/"), message[0].lower() + message[1:])
-    bad = pl.DataFrame(
-        [(number, *place) for number, place in wrong.items()],
-        schema={"row": pl.UInt32, "pointer": pl.String, "reason": pl.String},
-        orient="row",
+                decoded = part.join(bad, on=text.column, how="anti").with_columns(decoded=decode)
+            except pl.exceptions.ComputeError:
+                continue
+        read.append(decoded.select(text.column, **text.read(periodic)))
+    return pl.concat(read), wrong
+
+
+def _unreadable(texts: pl.DataFrame, text: _Text, periodic: tuple[str, ...]) -> pl.DataFrame:
+    shape: Any = msgspec.defstruct("Columns", [(name, text.shape | None, None) for name in periodic])
+    decode = msgspec.json.Decoder(shape).decode
+    wrong: list[tuple[str, str, str]] = []
+    for each in texts[text.column]:
+        try:
+            decode(each)
+        except msgspec.ValidationError as error:
+            message, _, path = str(error).partition(" - at `$")
+            steps = path.rstrip("`").replace("[", "/").replace("]", "")
+            wrong.append((each, text.pointer + steps.replace(".", "/"), message[0].lower() + message[1:]))
+    return pl.DataFrame(
+        wrong, schema=dict.fromkeys((text.column, "pointer", "reason"), pl.String), orient="row"
     )
-    numbered = rows.with_row_index("row")
-    return numbered.join(bad, on="row", maintain_order="left"), numbered.join(bad, on="row", how="anti")
 
 
 def _month() -> pl.Expr:
