@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DRIVER = "postgresql+asyncpg"
@@ -118,6 +118,13 @@ class Settings(BaseSettings):
     MAX_BODY_BYTES: int = Field(default=1_048_576, ge=1024, description="Largest request body, in bytes.")
     RESPONSE_CACHE_BYTES: int = Field(
         default=67_108_864, ge=0, description="Memory of a worker for responses it may send again; 0 = none."
+    )
+    # Answers do not depend on it: excluded from what they are told apart by.
+    WRITES_FILE: FilePath | None = Field(
+        default=None,
+        exclude=True,
+        description="File by which workers on one machine tell each other at once that they have written; "
+        "`compass serve --workers` makes one.",
     )
 
     @model_validator(mode="after")

@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.openapi.utils import get_openapi
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -32,6 +31,8 @@ from backend.caching.policy import document_validators
 from backend.caching.replica import Reads
 from backend.caching.standing import StandingValues
 from backend.caching.versions import DataVersions
+from backend.caching.writes import writes_of
+from backend.compression import Compression
 from backend.config import Settings, get_settings
 from backend.db.listener import Listener
 from backend.db.schema_status import status_on
@@ -107,7 +108,7 @@ def create_app(settings: Settings | None = None) -> Application:
     app.include_router(api)
     install_handlers(app)
     # The last one added is the outermost: browsers may read error responses too.
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(Compression, minimum_size=1_000, compresslevel=5)
     # Settings, the version among them, are part of what answers depend on.
     app.add_middleware(Caching, memory=app.state.response_memory, edition=settings.model_dump_json())
     app.add_middleware(Authentication, settings=settings)
@@ -146,7 +147,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if settings.READ_DATABASE_URL is not None:
         replica = create_serving_engine(settings.READ_DATABASE_URL, settings)
     listener = Listener(settings.DATABASE_URL)
-    versions = DataVersions(engine, listener, replica)
+    versions = DataVersions(engine, listener, writes_of(settings.WRITES_FILE), replica)
     app.state.engine, app.state.listener, app.state.data_versions = engine, listener, versions
     app.state.reads = Reads(engine, replica, versions)
     listener.subscribe(documents.changed)

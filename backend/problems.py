@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote, unquote_to_bytes
 
 import orjson
 import structlog
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from backend.auth.errors import (
     BodyTooLarge,
@@ -29,6 +31,7 @@ from backend.auth.errors import (
 )
 from backend.db.session import as_domain_error
 from backend.errors import DatabaseUnavailable, DomainError, StatementTimeout
+from backend.ontology.errors import OntologyUnavailable
 from backend.schemas.problems import Problem, ValidationProblem
 
 MEDIA_TYPE = "application/problem+json"
@@ -44,6 +47,7 @@ _PROTECTED = (
 )
 _TYPE_PREFIX = "urn:quality-compass:problem:"
 _RETRY_AFTER_SECONDS = "5"
+_ONTOLOGY = "/api/ontology"
 
 logger: structlog.stdlib.BoundLogger = structlog.get_logger(__name__)
 
@@ -108,10 +112,16 @@ def problem(
         "status": status,
         "detail": detail,
         **more,
-        "instance": request.url.path,
+        "instance": _instance(request.scope),
         "request_id": getattr(request.state, "request_id", ""),
     }
     return Response(_json(body), status_code=status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def _instance(scope: Scope) -> str:
+    """The path asked for, as a URI reference (RFC 9457, section 3.1.5); what was escaped stays so."""
+    path: bytes = scope.get("raw_path") or scope["path"].encode()
+    return "/".join(quote(unquote_to_bytes(segment), safe="") for segment in path.split(b"/"))
 
 
 def _json(body: dict[str, Any]) -> bytes:
@@ -152,6 +162,9 @@ def install_handlers(app: FastAPI) -> None:
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DomainError)
+    if isinstance(error, DatabaseUnavailable) and request.url.path.startswith(_ONTOLOGY):
+        # Its clients look for these words, whoever on the way to it is the first to need the database.
+        error = OntologyUnavailable(error.reason)
     headers = error.headers()
     if error.status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers = {"Retry-After": _RETRY_AFTER_SECONDS, **headers}

@@ -32,6 +32,7 @@ from backend.dependencies import ReadEngine
 from backend.problems import documented
 from backend.services.runs import published_runs
 
+_API = "/api"
 _FROM_MEMORY = "(from memory)"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -74,9 +75,10 @@ class Telemetry:
 
 def _pattern(scope: Scope, status: int) -> str:
     if "route" in scope:
-        names = {value: f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
-        return "/".join(names.get(segment, segment) for segment in scope["path"].split("/"))
-    return _FROM_MEMORY if scope["path"].startswith("/api") and status in (200, 304) else "(none)"
+        pattern: str = scope["route"].path_format
+        # A route knows the prefix of its own router, not of the one that this is part of.
+        return _API + pattern if scope["path"].startswith(_API) else pattern
+    return _FROM_MEMORY if scope["path"].startswith(_API) and status in (200, 304) else "(none)"
 
 
 class CountRequests:

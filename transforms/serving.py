@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import tempfile
+from contextlib import ExitStack
 
 from transforms.errors import CompassError, UsageError
 
@@ -58,13 +60,20 @@ def run_server(database_url: str, host: str, port: int, workers: int) -> None:
 
     Raises ServerFailed when the application does not start; it has said why.
     """
+    os.environ["DATABASE_URL"] = database_url
+    with ExitStack() as kept:
+        if workers > 1:
+            # The database answered just now. A worker that takes the place of one that died must not fail
+            # because it is away: were it to, the others would be stopped too.
+            os.environ.setdefault("START_WITHOUT_DATABASE", "true")
+            writes = kept.enter_context(tempfile.NamedTemporaryFile(prefix="compass-writes-"))
+            os.environ.setdefault("WRITES_FILE", writes.name)
+        _run(host, port, workers)
+
+
+def _run(host: str, port: int, workers: int) -> None:
     import uvicorn
 
-    os.environ["DATABASE_URL"] = database_url
-    if workers > 1:
-        # The database answered just now. A worker that takes the place of one that died must not fail
-        # because it is away: were it to, the others would be stopped too.
-        os.environ.setdefault("START_WITHOUT_DATABASE", "true")
     try:
         uvicorn.run(
             APPLICATION,

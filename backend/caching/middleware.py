@@ -19,12 +19,14 @@ from backend.caching.express import BASIS, Basis
 from backend.caching.memory import ResponseMemory, Stored
 from backend.caching.policy import is_stream, policy
 from backend.caching.versions import DataVersions
+from backend.compression import accepts_gzip
 from backend.problems import failure
 
 _VARY = "Accept-Encoding, Authorization, X-API-Key"
 # Clients may keep an answer, and ask each time whether it still stands.
 _CACHE_CONTROL = "private, no-cache"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_ANY = "*"
 
 
 class Caching:
@@ -45,10 +47,7 @@ class Caching:
             return
         versions = cast(DataVersions, scope["app"].state.data_versions)
         if scope["method"] not in _READING:
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                versions.doubt()
+            await self._write(scope, receive, send, versions)
             return
         rule = policy(scope["path"]) if scope["method"] == "GET" else None
         headers = Headers(scope=scope)
@@ -65,7 +64,7 @@ class Caching:
             await (await failure(Request(scope), error))(scope, receive, send)
             return
         actor = cast(Actor, scope["state"]["actor"])
-        gzip = "gzip" in headers.get("accept-encoding", "")
+        gzip = accepts_gzip(headers)
         versions_of_scopes, period = tuple(map(current.get, rule.scopes)), rule.period()
         named = (
             self._edition,
@@ -78,16 +77,33 @@ class Caching:
         )
         key = hashlib.blake2b(repr(named).encode(), digest_size=16).hexdigest()
         etag = f'W/"{key}"'
-        if _matches(headers.get("if-none-match"), etag):
+        anything = headers.get("if-none-match") == _ANY
+        if anything:
+            # Whether there is any (RFC 9110, section 13.1.2) only the answer tells.
+            send = _tagged(scope, headers, send)
+        elif _matches(headers.get("if-none-match"), etag):
             scope[BASIS] = Basis(rule, versions_of_scopes, period, body=None)
             await _send(send, 304, _validators(etag), b"")
             return
         stored = self._memory.get(key)
         if stored is not None:
-            scope[BASIS] = Basis(rule, versions_of_scopes, period, body=key)
+            if not anything:
+                scope[BASIS] = Basis(rule, versions_of_scopes, period, body=key)
             await _send(send, 200, stored.headers, stored.body)
             return
         await self._fill(scope, receive, send, key, etag)
+
+    async def _write(self, scope: Scope, receive: Receive, send: Send, versions: DataVersions) -> None:
+        async def send_noted(message: Message) -> None:
+            # Whoever has read the answer may ask another worker before this one goes on.
+            if message["type"] == "http.response.start":
+                versions.written()
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        finally:
+            versions.written()
 
     async def _fill(self, scope: Scope, receive: Receive, send: Send, key: str, etag: str) -> None:
         kept: list[bytes] | None = None
@@ -159,7 +175,9 @@ def _matches(condition: str | None, etag: str) -> bool:
     if condition is None:
         return False
     opaque = etag.removeprefix("W/")
-    return any(each.strip().removeprefix("W/") in (opaque, "*") for each in condition.split(","))
+    return condition == _ANY or any(
+        each.strip().removeprefix("W/") == opaque for each in condition.split(",")
+    )
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

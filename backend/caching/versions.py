@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.caching.writes import Writes
 from backend.db.listener import EVERYTHING, Listener
 from backend.db.models import DataVersion
 from backend.db.session import snapshot
@@ -17,36 +18,47 @@ class DataVersions:
     """Versions of all scopes, read when an announcement has made the known ones doubtful.
 
     What was announced before a read began is in what is read. While nobody listens, every call
-    reads, so that what is known is never older than the call. A ``replica`` is asked only while the
-    database itself is away.
+    reads, so that what is known is never older than the call. ``writes`` are those of all workers of
+    the service. A ``replica`` is asked only while the database itself is away.
     """
 
-    def __init__(self, engine: AsyncEngine, listener: Listener, replica: AsyncEngine | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, listener: Listener, writes: Writes, replica: AsyncEngine | None = None
+    ) -> None:
         self._engine = engine
         self._replica = replica
         self._listener = listener
         self._known: Mapping[str, int] = {}
+        self._writes = writes
         self._announced = 0
-        self._read_at = -1
+        self._read_at: tuple[int, bytes] | None = None
         listener.subscribe(self._changed)
 
     @property
     def known(self) -> Mapping[str, int] | None:
         """What ``current`` gives without asking the database; None where it has to ask."""
-        certain = self._listener.connected and self._read_at == self._announced
+        certain = self._listener.connected and self._read_at == self._heard()
         return self._known if certain else None
 
     async def current(self) -> Mapping[str, int]:
         """Version of each scope. Raises DatabaseUnavailable, StatementTimeout."""
         if self.known is None:
-            announced = self._announced
+            heard = self._heard()
             self._known = await self._read()
-            self._read_at = announced
+            self._read_at = heard
         return self._known
 
     def doubt(self) -> None:
-        """This worker has written: its own callers must not be shown what was before."""
+        """Read again before anything is answered: somebody wants to be sure."""
         self._changed(EVERYTHING)
+
+    def written(self) -> None:
+        """This worker has written: callers of none must be shown what was before."""
+        self.doubt()
+        self._writes.note()
+
+    def _heard(self) -> tuple[int, bytes]:
+        return self._announced, self._writes.mark()
 
     async def _read(self) -> Mapping[str, int]:
         try:

@@ -26,7 +26,7 @@ def model(project: Project, node: Node, docs_base: str, database: str) -> dict[s
         "description": raw.get("description", ""),
         "schema_name": raw.get("schema", ""),
         "database": database,
-        "materialized": raw.get("materialized", _UNKNOWN),
+        "materialization": raw.get("materialized", _UNKNOWN),
         "columns": [
             {
                 "name": column["name"],

@@ -26,7 +26,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.caching.standing import standing
 from backend.db.session import is_undefined, snapshot
-from backend.errors import DatabaseUnavailable
 from backend.ontology.context import Context, Rows, active_signals
 from backend.ontology.edges import EDGE_LABELS, EDGES, EdgeSource
 from backend.ontology.errors import LabelUnknown, OntologyUnavailable
@@ -47,12 +46,13 @@ class Direction(StrEnum):
 
 @asynccontextmanager
 async def store(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection that reads one state of the ontology. Raises OntologyUnavailable, StatementTimeout."""
+    """A connection that reads one state of the ontology.
+
+    Raises OntologyUnavailable where the marts lack a table, DatabaseUnavailable, StatementTimeout.
+    """
     try:
         async with snapshot(engine) as connection:
             yield connection
-    except DatabaseUnavailable as error:
-        raise OntologyUnavailable(error.reason) from error
     except DBAPIError as error:
         if is_undefined(error):
             raise OntologyUnavailable("a table of the marts is missing") from error

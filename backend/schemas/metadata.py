@@ -46,7 +46,7 @@ class Model(BaseModel):
     description: str
     schema_name: str
     database: str
-    materialized: str
+    materialization: str
     columns: list[ModelColumn]
     tests: list[ModelTest]
     tags: list[str]

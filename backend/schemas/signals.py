@@ -189,6 +189,8 @@ def _text(value: str) -> str:
 
 FreeText = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_text)]
 SearchText = Annotated[str, StringConstraints(max_length=500), AfterValidator(_text)]
+SearchTexts = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_text)]
+"""Several with commas between them: as many as fit into an address that servers let through."""
 
 
 def _without_default(schema: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import KeyedColumnElement
 from backend.db.models import Assignment
 from backend.db.models import Signal as Row
 from backend.enums import AssignmentStatus, SignalDomain
-from backend.schemas.signals import SearchText
+from backend.schemas.signals import SearchText, SearchTexts
 from backend.signals import search
 
 MAX_OFFSET = 1_000_000
@@ -56,7 +56,7 @@ class PlaceFilters(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     system_name: SearchText | None = Field(default=None, description="Health system, exactly.")
-    facility: tuple[SearchText, ...] = Field(
+    facility: tuple[SearchTexts, ...] = Field(
         default=(),
         description=(
             "Facility by name or id, exactly. Several: separated by commas, or the parameter repeated, "

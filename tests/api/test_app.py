@@ -153,6 +153,13 @@ async def test_unknown_routes_are_problems_too(
     assert body.request_id == answer.headers["x-request-id"]
 
 
+@pytest.mark.parametrize("path", ["/api/%E2%82%AC", "/api/narratives/zz%20z%22%3C", "/api/runs/a%2Fb%25"])
+async def test_the_instance_is_an_address(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["instance"] == path
+
+
 async def test_invalid_requests_keep_the_list_and_add_a_short_one(client: httpx.AsyncClient) -> None:
     answer = await client.get("/api/signals", params={"limit": 0, "offset": -1})
     assert answer.headers["content-type"] == "application/problem+json"
@@ -252,12 +259,15 @@ async def test_a_database_that_went_away_is_503(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name
             )
             answer = await client.get("/api/signals")
+            ontology = await client.get("/api/ontology/stats")
             ready = await client.get("/ready")
         finally:
             await other.execute(f'alter database "{name}" allow_connections true')
             await other.close()
         assert (answer.status_code, ready.status_code) == (503, 503)
         assert answer.json()["type"].endswith("database-unavailable")
+        assert (ontology.status_code, ontology.headers["retry-after"]) == (503, "5")
+        assert "temporarily unavailable" in ontology.json()["detail"]
         assert name not in answer.text
         assert (await client.get("/api/signals")).status_code == 200
 

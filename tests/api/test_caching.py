@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import httpx
@@ -67,6 +68,24 @@ async def test_what_did_not_change_is_not_sent_again(client: httpx.AsyncClient, 
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
         assert again.headers["x-request-id"]
     assert (await client.get(LIST, headers={"If-None-Match": '"other"'})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/signals/nothing", 422), (f"/api/signals/{UUID(int=1)}", 404), ("/api/feed?cursor=bad", 400)],
+)
+async def test_of_what_is_not_there_there_is_not_anything(
+    client: httpx.AsyncClient, served: None, path: str, status: int
+) -> None:
+    for _ in range(2):
+        assert (await client.get(path, headers={"If-None-Match": "*"})).status_code == status
+
+
+async def test_anything_stands_however_often_it_is_asked(client: httpx.AsyncClient, served: None) -> None:
+    for _ in range(3):
+        answer = await client.get(LIST, headers={"If-None-Match": "*"})
+        assert (answer.status_code, answer.content) == (304, b"")
+    assert (await client.get(LIST)).json()["total_count"] == 1
 
 
 async def test_answers_from_memory_are_the_same(settings: Settings, served: None) -> None:
@@ -185,6 +204,12 @@ async def test_large_answers_are_compressed(
     async with engine.begin() as opened:
         await publish(opened, run_key)
     plain = await client.get(LIST, params={"limit": 100}, headers={"Accept-Encoding": "identity"})
+    for accepted in ("gzip;q=0", "identity;q=1, gzip; q=0", "br", "*;q=0", "gzip;q=none"):
+        answer = await client.get(LIST, params={"limit": 100}, headers={"Accept-Encoding": accepted})
+        assert "content-encoding" not in answer.headers, accepted
+    for accepted in ("GZIP", "br;q=1, gzip;q=0.1", "*", "x-gzip"):
+        answer = await client.get(LIST, params={"limit": 100}, headers={"Accept-Encoding": accepted})
+        assert answer.headers["content-encoding"] == "gzip", accepted
     packed = await client.get(LIST, params={"limit": 100}, headers={"Accept-Encoding": "gzip"})
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"

@@ -80,7 +80,7 @@ async def test_one_model(client: httpx.AsyncClient, data: asyncpg.Connection) ->
     assert model["unique_id"] == "model.quality_compass.dim_metrics"
     assert model["schema_name"] == "public_marts"
     assert model["database"] == await data.fetchval("select current_database()")
-    assert model["materialized"] == "incremental_by_run"
+    assert model["materialization"] == "incremental_by_run"
     assert model["tags"] == ["marts"]
     assert model["depends_on"] == [
         "model.quality_compass.fct_signals",

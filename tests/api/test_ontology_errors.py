@@ -9,12 +9,8 @@ import httpx
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend.db.session import create_engine
-from backend.ontology.errors import OntologyUnavailable
-from backend.ontology.queries import store
 from backend.services.signal_hydrator import publish
 from tests.api.marts import add_run, signal_row
-from tests.support.compass import free_port
 
 
 @pytest.mark.parametrize(
@@ -69,11 +65,3 @@ async def test_marts_that_are_missing_make_it_unavailable(
         assert answer.status_code == 503, path
         assert "temporarily unavailable" in answer.json()["detail"]
         assert "relation" not in answer.text
-
-
-async def test_a_server_that_does_not_answer_makes_it_unavailable() -> None:
-    engine = create_engine(f"postgresql://nobody@127.0.0.1:{free_port()}/nothing")
-    with pytest.raises(OntologyUnavailable) as caught:
-        async with store(engine):
-            pass
-    assert (caught.value.status, "temporarily unavailable" in caught.value.title) == (503, True)

@@ -50,6 +50,22 @@ async def test_requests_are_counted_by_route(client: httpx.AsyncClient) -> None:
     assert seconds == 4
 
 
+async def test_ids_do_not_add_up_whatever_they_hold(client: httpx.AsyncClient) -> None:
+    for number in range(3):
+        await client.get(f"/api/runs/graph%2F{number}")
+        await client.get(f"/api/ontology/vertices/Facility/a%2F{number}")
+        await client.get("/api/metrics/metrics")
+    samples = await _samples(client)
+    routes = {dict(labels)["route"] for name, labels in samples if name == "compass_http_requests_total"}
+    assert {
+        route for route in routes if route.startswith(("/api/runs", "/api/ontology", "/api/metrics"))
+    } == {
+        "/api/runs/{run}",
+        "/api/ontology/vertices/{label}/{vertex_id}",
+        "/api/metrics/{metric_id}",
+    }
+
+
 async def test_state_of_the_worker_is_shown(settings: Settings, connection: asyncpg.Connection) -> None:
     await add_run(connection, "1", [signal_row("F1")], state="published")
     await connection.execute("update runs set published_at = '2026-01-02T03:04:05Z'")

@@ -118,6 +118,16 @@ def test_what_one_writes_the_other_shows(service: Service) -> None:
         shows(reader, history, "total_count", before[0] + 1)
 
 
+def test_another_worker_shows_a_write_at_once(service: Service) -> None:
+    """Fault F56 of the system before: the read after a write must see it, whoever answers it."""
+    path = f"/api/signals/{service.first.get('/api/signals?limit=1').json()['signals'][0]['id']}"
+    for number in range(300):
+        text = f"at once {number}"
+        assert service.second.get(path).status_code == 200
+        assert service.first.patch(path, json={"description": text}).status_code == 200
+        assert service.second.get(path).json()["description"] == text
+
+
 def test_what_is_published_both_show(service: Service) -> None:
     runs = {
         each.get("/api/signals?limit=1").json()["signals"][0]["run_id"]

@@ -39,7 +39,7 @@ def modules(repository: Path) -> Modules:
 FRAMEWORKS = ("fastapi", "starlette", "uvicorn")
 # The wiring of the application, and what stands between it and the handlers.
 KNOWS_HTTP = re.compile(
-    r"backend/(main|dependencies|health|middleware|problems|responses|telemetry|tracing)\.py"
+    r"backend/(main|compression|dependencies|health|middleware|problems|responses|telemetry|tracing)\.py"
     r"|backend/\w+/(\w+_)?router\.py"
     r"|backend/\w+/(authenticator|dependencies|middleware)\.py"
     r"|backend/caching/express\.py"  # middleware of its own

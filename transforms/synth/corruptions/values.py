@@ -103,4 +103,14 @@ CORRUPTIONS = (
         also=("QC542", "QC607", "QC701"),
         because="no other artifact knows the entity under that name",
     ),
+    Corruption(
+        "QC420",
+        "The name of a facility has 300 letters",
+        in_line(
+            FACILITY_AGGREGATE,
+            ENTITY,
+            lambda item: item["metadata"].update(facility="N" * 300),
+            "/metadata/facility",
+        ),
+    ),
 )
