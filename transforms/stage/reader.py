@@ -206,7 +206,7 @@ class LineReader:
     def __init__(self, source: Source, relative: str, path: Path | None) -> None:
         self._source = source
         self._path = path
-        self._shapes: set[tuple[int, int]] = set()
+        self._shapes: set[tuple[int, ...]] = set()
         self.relative = relative
         self.lines = 0
         self.first = 0
@@ -273,10 +273,16 @@ class LineReader:
 
         Lines of a file repeat few shapes: with as many points (``size``) as a line already
         looked at and as many keys, a line has no repeated key either, so most need one scan.
+        Colons are keys as long as no text has one, and are counted in half the time.
         """
-        shape = (size, line.count(_KEY_END))
+        shape: tuple[int, ...] = (size, colons := line.count(b":"))
         if shape in self._shapes:
             return
+        keys = line.count(_KEY_END)
+        if keys != colons:
+            shape = (size, colons, keys)
+            if shape in self._shapes:
+                return
         finding = duplicate_key(self.relative, number, line)
         if finding is None:
             self._shapes.add(shape)

@@ -102,7 +102,7 @@ class Method:
 def _rendered(subject: str, rule: AnomalyRule, tier: str, value: float | None) -> str:
     if value is None:
         return f"{subject} has no {rule.label}."
-    return f"{subject} lies {_PHRASES[tier]}: {rule.label} {value:.4f}."
+    return f"{subject} lies {_PHRASES[tier]}; {rule.label} {value:.4f}."
 
 
 _LATEST_ROBUST = AnomalyRule("robust_zscore_threshold", "latest_robust_zscore", "latest robust z-score")
