@@ -12,6 +12,7 @@ from contracts.findings import Finding, Report, Severity
 from contracts.rules import parsing, schema
 from contracts.rules.registry import RULES
 from contracts.run_data import RunData
+from transforms.helper import HelperProcess
 from transforms.progress import Progress
 from transforms.run import Run
 from transforms.stage import stage_run
@@ -48,22 +49,25 @@ def stage(run: Run, progress: Progress) -> Staged:
     return Staged(run, data, check_schemas(data), started)
 
 
-def preflight(run: Run, progress: Progress, *, rules: bool = True) -> tuple[RunData, Report]:
+def preflight(
+    run: Run, progress: Progress, *, rules: bool = True, ahead: HelperProcess | None = None
+) -> tuple[RunData, Report]:
     """Stage ``run`` and check it; the report says whether it may be loaded.
 
     Without ``rules`` only what loading needs is checked: that files parse and rows fit the schemas.
+    A helper may have been started ``ahead``.
     """
     started = time.perf_counter()
-    data = _read(run, progress)
+    data = _read(run, progress, ahead)
     with progress.step("Checking"):
         findings = check(data) if rules else check_schemas(data)
     return data, _report(run, data, findings, started, rules=rules)
 
 
-def _read(run: Run, progress: Progress) -> RunData:
+def _read(run: Run, progress: Progress, ahead: HelperProcess | None = None) -> RunData:
     size = sum(path.stat().st_size for path in _files(run.path))
     with progress.step("Reading", size) as advance:
-        return stage_run(run, advance)
+        return stage_run(run, advance, ahead=ahead)
 
 
 def _report(run: Run, data: RunData, findings: list[Finding], started: float, *, rules: bool) -> Report:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from contracts.run_data import RunData
+from transforms import helper
 from transforms.run import open_run
 from transforms.sample import sample_run
 from transforms.stage import sharing, stage_run
@@ -64,7 +65,7 @@ def test_a_helper_that_ends_leaves_its_file_to_the_others(
 ) -> None:
     run = open_run(broken)
     alone = stage_run(run, helpers=0)
-    monkeypatch.setattr(sharing, "_HELPER", (sys.executable, "-c", program))
+    monkeypatch.setattr(helper, "PROGRAM", (sys.executable, "-c", program))
     _assert_same(alone, stage_run(run, helpers=1))
 
 
@@ -83,6 +84,34 @@ def test_fewer_helpers_where_no_more_may_be_started(broken: Path, monkeypatch: p
     monkeypatch.setattr(subprocess, "Popen", second_fails)
     _assert_same(alone, stage_run(run, helpers=2))
     assert started[0].returncode is not None
+
+
+def test_a_helper_started_ahead_is_taken(broken: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = open_run(broken)
+    alone = stage_run(run, helpers=0)
+    monkeypatch.setattr(helper, "WORTH_HELP_BYTES", 1)
+    monkeypatch.setattr(helper, "cores", lambda: 2)
+    with helper.helper_ahead(broken) as ahead:
+        assert ahead is not None
+        # Whatever it is asked for now stands in memory: no other may be started.
+        monkeypatch.setattr(subprocess, "Popen", _refused)
+        _assert_same(alone, stage_run(run, helpers=1, ahead=ahead))
+        assert ahead.requests.closed
+    with pytest.raises(ValueError, match="closed"):
+        ahead.answers.readline()
+
+
+def _refused(*arguments: Any, **options: Any) -> None:
+    raise AssertionError("a process is started")
+
+
+def test_nobody_is_started_ahead_for_little(
+    broken: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", _refused)
+    for run in (broken, tmp_path / "nothing"):
+        with helper.helper_ahead(run) as ahead:
+            assert ahead is None
 
 
 def test_small_runs_are_read_alone() -> None:

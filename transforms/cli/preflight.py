@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from transforms.cli.options import RunDirectory
+from transforms.helper import HelperProcess, helper_ahead
 
 if TYPE_CHECKING:
     from contracts.findings import Report
@@ -74,9 +75,11 @@ def preflight(
         if path is not None:
             require_writable(path)
     try:
-        data, report, terms = _check(
-            run_directory, select or [], ignore or [], fail_on, baseline, write_baseline
-        )
+        # What is imported from here on takes as long as a helper takes to start.
+        with helper_ahead(run_directory) as ahead:
+            data, report, terms = _check(
+                run_directory, ahead, select or [], ignore or [], fail_on, baseline, write_baseline
+            )
     except Exception as error:
         # Programs get their one document whatever happens; people read the message on stderr.
         failure = as_report(run_directory, error)
@@ -94,6 +97,7 @@ def preflight(
 
 def _check(
     directory: Path,
+    ahead: HelperProcess | None,
     select: list[str],
     ignore: list[str],
     fail_on: FailOn,
@@ -114,7 +118,7 @@ def _check(
     known = Baseline() if baseline is None else read_baseline(baseline)
     try:
         with progress_bars() as progress:
-            data, report = check_run(open_run(directory), progress)
+            data, report = check_run(open_run(directory), progress, ahead=ahead)
     except OSError as error:
         reason = error.strerror or str(error)
         raise RunNotReadable(directory, reason, "check the path and its permissions") from error

@@ -13,6 +13,7 @@ from contracts.columns import Table
 from contracts.run_data import RunData
 from contracts.tables import RAW_TABLES
 from contracts.tables.auxiliary import AUXILIARY_TABLES
+from transforms.helper import HelperProcess
 from transforms.run import Run
 from transforms.stage.auxiliary import (
     contribution_artifacts,
@@ -58,16 +59,21 @@ __all__ = ["stage_run"]
 
 
 def stage_run(
-    run: Run, on_bytes: Callable[[int], None] = lambda count: None, *, helpers: int | None = None
+    run: Run,
+    on_bytes: Callable[[int], None] = lambda count: None,
+    *,
+    helpers: int | None = None,
+    ahead: HelperProcess | None = None,
 ) -> RunData:
     """Stage every artifact family of ``run``.
 
     What cannot be read becomes a finding and stays out of the frames; optional families that
     the run lacks are empty frames. ``on_bytes`` is called with the size of each file read.
-    ``helpers`` is how many processes help; without it, as many as the run is worth.
+    ``helpers`` is how many processes help; without it, as many as the run is worth. The first of
+    them may have been started ``ahead``.
     """
     with _no_garbage_collection():
-        return _stage(Source(run, on_bytes=on_bytes), helpers)
+        return _stage(Source(run, on_bytes=on_bytes), helpers, ahead)
 
 
 @contextmanager
@@ -82,7 +88,7 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _stage(source: Source, helpers: int | None) -> RunData:
+def _stage(source: Source, helpers: int | None, ahead: HelperProcess | None) -> RunData:
     run = source.run
     files = walk(source)
     index = read_index(source)
@@ -92,7 +98,7 @@ def _stage(source: Source, helpers: int | None) -> RunData:
     sizes = [task.size for task in node_tasks]
     spool = Spool.of(sum(sizes))
     count = helpers_for(sizes) if helpers is None else helpers
-    with Helpers(source, KeyRing(run.graph_name), count, spool) as crew:
+    with Helpers(source, KeyRing(run.graph_name), count, spool, ahead) as crew:
         crew.share(node_tasks)
         shards = crew.finish()
         read = [shard.header for shard in shards if shard.header is not None]

@@ -8,11 +8,11 @@ from contracts.rules.files import (
     MISSING_SHARD,
     UNLISTED_SHARD,
 )
+from transforms.helper import NODES_DIRECTORY
 from transforms.run import RESULTS_INDEX
 from transforms.stage.classifications import CLASSIFICATION_DIRECTORY, CLASSIFICATIONS_FILE
 from transforms.stage.contributions import CONTRIBUTION_INDEX, ContributionIndex, artifact_file
 from transforms.stage.graph import ResultsIndex
-from transforms.stage.nodes import NODES_DIRECTORY
 from transforms.stage.reader import Source
 
 

@@ -36,7 +36,6 @@ from transforms.stage.structs import (
 NODE_TABLES = (ENTITY_RESULTS, STATISTICAL_METHODS, ANOMALIES, GLOBAL_STATISTICS, PERCENTILE_TRENDS)
 """Raw tables whose rows come from node files."""
 
-NODES_DIRECTORY = "results/nodes"
 LEGACY_ENTITIES_DIRECTORY = "results/entities"
 
 _decode_header = msgspec.json.Decoder(NodeHeader).decode

@@ -9,47 +9,32 @@ from __future__ import annotations
 
 import itertools
 import mmap
-import os
 import pickle
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, Self
 
 from contracts.rules.gather import Findings
+from transforms.helper import AHEAD, WORTH_HELP_BYTES, HelperProcess, cores
 from transforms.stage.keys import KeyRing
 from transforms.stage.reader import Source
 from transforms.stage.shards import Performed, Shard, Task
 from transforms.stage.spool import Spool
 
-WORTH_HELP_BYTES = 24 * 2**20
-"""Below this, a helper takes as long to start as it saves."""
 MAX_HELPERS = 7
-AHEAD = 2
-"""Tasks that a helper has at a time: when it ends one it need not wait for the next."""
-
-_HELPER = (sys.executable, "-m", "transforms.stage.sharing")
-_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 
 def helpers_for(sizes: Sequence[int]) -> int:
     """How many helpers are worth starting for files of these ``sizes``, at most one a further core."""
     if sum(sizes) < WORTH_HELP_BYTES:
         return 0
-    return min(_cores() - 1, len(sizes) - 1, MAX_HELPERS)
-
-
-def _cores() -> int:
-    """Cores this process may use; where the system does not say which, those there are."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(cores() - 1, len(sizes) - 1, MAX_HELPERS)
 
 
 class Helpers:
@@ -58,7 +43,9 @@ class Helpers:
     A helper that fails, for whatever reason, only leaves its task to the others.
     """
 
-    def __init__(self, source: Source, keys: KeyRing, count: int, spool: Spool) -> None:
+    def __init__(
+        self, source: Source, keys: KeyRing, count: int, spool: Spool, ahead: HelperProcess | None = None
+    ) -> None:
         self._source = source
         self._keys = keys
         self._spool = spool
@@ -68,6 +55,7 @@ class Helpers:
         self._changed = threading.Condition()
         self._closed = False
         self._count = count
+        self._started = ahead
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
@@ -127,38 +115,28 @@ class Helpers:
             self._changed.notify_all()
 
     def _start(self) -> None:
-        """Start a helper, and a thread that hands it tasks."""
+        """Start a helper, unless one has been started before, and a thread that hands it tasks."""
         keep = self._resources
-        opened = [tempfile.TemporaryFile(prefix="compass-") for _ in range(AHEAD)]  # noqa: SIM115
-        files = [keep.enter_context(file).fileno() for file in opened]
-        process = subprocess.Popen(
-            (*_HELPER, *map(str, files)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            pass_fds=files,
-            env={**os.environ, "PYTHONPATH": str(_PACKAGE_ROOT)},
-        )
-        thread = threading.Thread(target=self._follow, args=(process, files), daemon=True)
+        helper, self._started = self._started or HelperProcess(), None
+        keep.enter_context(helper)
+        thread = threading.Thread(target=self._follow, args=(helper,), daemon=True)
         thread.start()
         # Undone from the last to the first: a thread ends when its helper does.
         keep.callback(thread.join)
-        keep.callback(process.wait)
-        keep.callback(process.kill)
+        keep.callback(helper.kill)
         keep.callback(self._close)
 
-    def _follow(self, process: subprocess.Popen[bytes], files: Sequence[int]) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
+    def _follow(self, helper: HelperProcess) -> None:
         begun: deque[int] = deque()
+        requests, answers = helper.requests, helper.answers
         try:
-            with suppress(OSError, EOFError, pickle.UnpicklingError), process.stdin, process.stdout:
+            with suppress(OSError, EOFError, pickle.UnpicklingError):
                 # It reads nothing else: progress is told here.
-                pickle.dump(replace(self._source, findings=Findings(), on_bytes=_unheard), process.stdin)
-                process.stdin.flush()
+                pickle.dump(replace(self._source, findings=Findings(), on_bytes=_unheard), requests)
+                requests.flush()
                 # Started: only now it takes a task from the others.
-                process.stdout.readline()
-                self._hand_over(begun, process.stdin, process.stdout, files)
+                answers.readline()
+                self._hand_over(begun, requests, answers, helper.files)
         finally:
             with self._changed:
                 self._waiting.extend(begun)
