@@ -29,7 +29,7 @@ from backend.auth.middleware import Authentication
 from backend.caching.express import Express, may_stand_first
 from backend.caching.memory import ResponseMemory
 from backend.caching.middleware import Caching
-from backend.caching.policy import document_validators
+from backend.caching.policy import document_validators, is_stream
 from backend.caching.replica import Reads
 from backend.caching.standing import StandingValues
 from backend.caching.versions import DataVersions
@@ -44,7 +44,7 @@ from backend.logs import configure_logging
 from backend.metadata import documents
 from backend.metadata import router as metadata_router
 from backend.metrics import router as metrics_router
-from backend.middleware import REQUEST_ID_HEADER, Hardening, RequestContext
+from backend.middleware import REQUEST_ID_HEADER, Hardening, RequestContext, without_body
 from backend.modeling import router as modeling_router
 from backend.narratives import router as narratives_router
 from backend.ontology import router as ontology_router
@@ -72,6 +72,8 @@ class Application(FastAPI):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
+        if scope["type"] == "http" and scope["method"] == "HEAD" and not is_stream(scope["path"]):
+            scope, send = {**scope, "method": "GET"}, without_body(send)
         await (self.express or super().__call__)(scope, receive, send)
 
 

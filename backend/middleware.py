@@ -86,6 +86,15 @@ def request_id(given: bytes | None) -> bytes:
     return b"%b%016x" % (_WORKER, next(_numbers))
 
 
+def without_body(send: Send) -> Send:
+    """``send`` for HEAD: what is said to GET, less its body (RFC 9110, section 9.3.2)."""
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
+
+
 _SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

@@ -232,7 +232,7 @@ def _method_not_allowed(request: Request, allowed: set[str]) -> Response:
         slug="method-not-allowed",
         title="Method Not Allowed",
         detail=f"{request.method} does not work here; {', '.join(sorted(allowed)) or 'nothing'} does",
-        headers={"Allow": ", ".join(sorted(allowed))},
+        headers={"Allow": ", ".join(sorted(allowed | {"HEAD"} if "GET" in allowed else allowed))},
     )
 
 

@@ -35,6 +35,23 @@ async def test_health(client: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "healthy", "version": "0.1.0"})
 
 
+@pytest.mark.parametrize(
+    "path", ["/health", "/ready", "/api/signals", "/api/nowhere", "/api/signals/nothing"]
+)
+async def test_head_says_what_get_does_without_its_body(client: httpx.AsyncClient, path: str) -> None:
+    got, head = await client.get(path), await client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    named = [
+        {name: value for name, value in answer.headers.items() if name != "x-request-id"}
+        for answer in (got, head)
+    ]
+    assert named[0] == named[1]
+
+
+async def test_head_asks_for_no_stream(client: httpx.AsyncClient) -> None:
+    assert (await client.head("/api/feed/stream")).status_code == 405
+
+
 async def test_ready_names_schema_and_published_runs(
     client: httpx.AsyncClient, connection: asyncpg.Connection
 ) -> None:
