@@ -168,6 +168,12 @@ class EntityResult(Struct, gc=False):
     encounters: float | None = None
 
 
+class LineType(Struct, gc=False):
+    """What a line of a node file says it is; entities mostly say nothing."""
+
+    type: str | None = None
+
+
 class FacetCounts(Struct, frozen=True):
     """Sizes of a facet."""
 
