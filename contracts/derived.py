@@ -11,6 +11,7 @@ from functools import wraps
 
 import polars as pl
 
+from contracts.names import of_legacy
 from contracts.run_data import RunData
 
 AGGREGATE_GRAIN = "aggregate_time_period"
@@ -126,7 +127,7 @@ def nodes(data: RunData) -> pl.DataFrame:
             temporal=pl.coalesce(suffix, "time_grain") != AGGREGATE_GRAIN,
             complete=~pl.col("source_file").is_in(broken)
             & (pl.col("announced").fill_null(pl.col("entity_count")) == pl.col("entity_count")),
-            legacy=pl.col("source_file").str.ends_with(".json"),
+            legacy=of_legacy(),
         )
     )
 
