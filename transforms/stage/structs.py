@@ -220,10 +220,17 @@ class PercentileTrends(Struct):
     suppression_applied: dict[str, list[bool]] = {}
 
 
+class AggregateStatistics(Struct, frozen=True):
+    """What a method counts over all facets."""
+
+    global_record_count: Count | None = None
+
+
 class GlobalStatistics(Struct, frozen=True):
     """Peer statistics of a node under one method."""
 
     facets: list[Facet] = []
+    aggregate_statistics: AggregateStatistics | None = None
     percentile_trends: Raw = EMPTY
 
 

@@ -34,6 +34,10 @@ def _rename_facet(header: Json) -> None:
     values.update(dict.fromkeys(values, "Nobody's"))
 
 
+def _without_facets(header: Json) -> None:
+    header["statistical_methods"][SIMPLE]["summary"]["global_statistics"]["facets"].clear()
+
+
 def _relabel(item: Json) -> None:
     found = label(item, SIMPLE)
     found["anomaly"] = "normal" if found["anomaly"] == "extremely_high" else "extremely_high"
@@ -138,6 +142,11 @@ CORRUPTIONS = (
         "QC607",
         "A header has statistics of a facet that no entity belongs to",
         in_line(FACETED_AGGREGATE, HEADER, _rename_facet, f"{SIMPLE_PATH}/{FACET_PATH}/facet_values"),
+    ),
+    Corruption(
+        "QC608",
+        "A header has no facet under one of its methods",
+        in_line(FACILITY_AGGREGATE, HEADER, _without_facets, f"{SIMPLE_PATH}/summary"),
     ),
     Corruption(
         "QC610", "The peer mean of a facility is 0.01 too high", aggregate_statistic(SIMPLE, "peer_mean")
