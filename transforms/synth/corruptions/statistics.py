@@ -212,6 +212,16 @@ CORRUPTIONS = (
         in_line(FACILITY_AGGREGATE, ENTITY, _requote, f"{LABEL_PATH}/interpretation/rendered"),
     ),
     Corruption(
+        "QC654",
+        "A label is said to be that of the percentile rank, though it is that of the z-score",
+        in_line(
+            FACILITY_AGGREGATE,
+            ENTITY,
+            lambda item: label(item, SIMPLE).update(applies_to="percentile_rank"),
+            f"{LABEL_PATH}/applies_to",
+        ),
+    ),
+    Corruption(
         "QC660",
         "A method is said to be suppressed and still has its score",
         in_line(
