@@ -28,3 +28,10 @@ def of_legacy() -> pl.Expr:
     """As ``is_legacy``, of rows that were read from node files."""
     file = pl.col("source_file")
     return file.str.ends_with(".json") | file.str.starts_with(LEGACY_ENTITIES)
+
+
+def by_entity_file(headers: pl.DataFrame) -> pl.DataFrame:
+    """Headers by the files that entities below them may be read from: their own, or one of entities alone."""
+    own = pl.col("source_file")
+    apart = headers.with_columns(own.str.replace(rf"^{NODES}(.+)\.json$", f"{LEGACY_ENTITIES}${{1}}.jsonl"))
+    return pl.concat([headers, apart]).unique("source_file", keep="first", maintain_order=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.run_copies import RunCopy
-from transforms.synth.corruptions.artifacts import FACILITY_MONTHLY, RESULTS_INDEX
+from transforms.synth.corruptions.artifacts import AGGREGATE_NODE, FACILITY_MONTHLY, RESULTS_INDEX
 from transforms.synth.corruptions.edit import Json, edit_document, edit_line
 
 Change = Callable[[Json, list[Json]], object]
@@ -127,6 +127,27 @@ def test_other_methods_are_found_however_they_are_spelled(run: RunCopy) -> None:
     rewrite(run, change)
     found = [finding for finding in run.findings() if finding.code == "QC533"]
     assert "simple_zscore, robust_zscore" in {finding.expected for finding in found}
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["embedded", "transitional"])
+def test_entities_are_judged_by_the_header_they_belong_to(apart: bool, run: RunCopy) -> None:
+    def rename(header: Json, entities: list[Json]) -> None:
+        if header["canonical_node_id"] == AGGREGATE_NODE:
+            entities[3]["metric"][0]["metadata"]["metric_id"] = "encounters"
+
+    rewrite(run, rename, apart=apart)
+    [finding] = run.findings()
+    assert (finding.code, finding.expected, finding.actual) == ("QC539", "losIndex", "encounters")
+
+
+def test_a_missing_entity_does_not_disturb_the_others(run: RunCopy) -> None:
+    rewrite(run, unchanged, apart=True)
+    run.edit_lines(f"results/entities/{AGGREGATE_NODE}.jsonl", lambda lines: lines[:-1])
+    edit_document(
+        f"results/nodes/{AGGREGATE_NODE}.json", lambda header: header.update(entity_results_count=16)
+    )(run)
+    codes = {finding.code for finding in run.findings()}
+    assert codes == {"QC535", "QC542"}
 
 
 def test_legacy_documents_may_stand_without_definitions(run: RunCopy) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 
 from contracts.derived import by_nodes
 from contracts.findings import Finding, Severity
-from contracts.names import is_legacy, method_name, of_legacy
+from contracts.names import by_entity_file, is_legacy, method_name, of_legacy
 from contracts.rules.folding import fold
 from contracts.rules.references.results import METHODS_DIFFER
 from contracts.rules.rule import Rule
@@ -133,7 +133,7 @@ def _order(entities: pl.DataFrame, items: pl.DataFrame) -> list[Finding]:
 
 
 def _metrics(data: RunData, entities: pl.DataFrame) -> list[Finding]:
-    headers = data.auxiliary["node_headers"].select(
+    headers = by_entity_file(data.auxiliary["node_headers"]).select(
         "canonical_node_id", "source_file", node_metric="metric_id"
     )
     named = entities.select(*_KEY, "canonical_node_id", "facility_id", "entity_dimensions", "metric_id")
