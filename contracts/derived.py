@@ -11,6 +11,7 @@ from functools import wraps
 
 import polars as pl
 
+from contracts.names import by_entity_file, of_legacy
 from contracts.run_data import RunData
 
 AGGREGATE_GRAIN = "aggregate_time_period"
@@ -110,7 +111,7 @@ def nodes(data: RunData) -> pl.DataFrame:
         pl.col("metric_id").first(),
         faceted=(pl.col("entity_dimensions") != "{}").any(),
     )
-    headers = data.auxiliary["node_headers"].select(
+    headers = by_entity_file(data.auxiliary["node_headers"]).select(
         "source_file", announced=pl.coalesce("entity_results_count", "entity_lines")
     )
     defined = data.frames["raw_node_results"].select(
@@ -126,7 +127,7 @@ def nodes(data: RunData) -> pl.DataFrame:
             temporal=pl.coalesce(suffix, "time_grain") != AGGREGATE_GRAIN,
             complete=~pl.col("source_file").is_in(broken)
             & (pl.col("announced").fill_null(pl.col("entity_count")) == pl.col("entity_count")),
-            legacy=pl.col("source_file").str.ends_with(".json"),
+            legacy=of_legacy(),
         )
     )
 

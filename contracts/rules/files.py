@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from contracts.findings import Finding, Severity
 from contracts.json_values import number_at, objects_at
+from contracts.names import is_legacy
 from contracts.rules.rule import Rule
 from contracts.run_data import RunData
 
@@ -98,21 +99,19 @@ _DEFINITION = re.compile(r"(nodes|edges)/[^/]+/base/[^/]+/[^/]+\.yaml")
 def check_counts(data: RunData) -> Iterator[Finding]:
     """Nodes and edges of every document that counts or lists them; what most say is expected."""
     manifest, graph = data.document(MANIFEST), data.document(GRAPH)
-    definitions = Counter(
-        found.group(1) for found in map(_DEFINITION.fullmatch, data.files) if found is not None
-    )
+    definitions = _definitions(data)
     index = data.auxiliary["index_nodes"]
     counts: dict[str, dict[tuple[str, str], int | float | None]] = {
         "nodes": {
             (GRAPH, "/nodes"): len(objects_at(graph, "nodes")) if graph else None,
             (MANIFEST, "/node_count"): number_at(manifest, "node_count"),
             (RESULTS_INDEX, "/nodes"): index.height if index.height else None,
-            ("nodes/", ""): definitions["nodes"] or None,
+            ("nodes/", ""): definitions["nodes"],
         },
         "edges": {
             (GRAPH, "/edges"): len(objects_at(graph, "edges")) if graph else None,
             (MANIFEST, "/edge_count"): number_at(manifest, "edge_count"),
-            ("edges/", ""): definitions["edges"] or None,
+            ("edges/", ""): definitions["edges"],
         },
     }
     for kind, places in counts.items():
@@ -129,6 +128,14 @@ def check_counts(data: RunData) -> Iterator[Finding]:
                     expected=f"{usual:g}",
                     actual=f"{count:g}",
                 )
+
+
+def _definitions(data: RunData) -> dict[str, int | None]:
+    """YAML files of nodes and of edges; None where there are none, and legacy documents may stand alone."""
+    found = Counter(match.group(1) for match in map(_DEFINITION.fullmatch, data.files) if match is not None)
+    node_files = data.auxiliary["node_headers"]["source_file"]
+    legacy = bool(node_files.len()) and all(map(is_legacy, node_files))
+    return {kind: found[kind] or (None if legacy else 0) for kind in ("nodes", "edges")}
 
 
 CHECKS = (check_counts,)

@@ -54,6 +54,7 @@ NODE_HEADERS = Table(
         json_text("summary", "Scope and window in canonical key order", nullable=False),
         json_text("children", "List of `[child node id, edge type]`", nullable=False),
         json_text("parents", "List of `[parent node id, edge type]`", nullable=False),
+        json_text("record_counts", "Source rows of each method, null where it says none", nullable=False),
         integer("entity_results_count", "Entities the header announces"),
         integer("entity_lines", "Entity lines of the file, unreadable ones included", nullable=False),
         *ORIGIN,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.support.run_copies import Case, RunCopy
@@ -14,12 +16,16 @@ from transforms.synth.corruptions.artifacts import (
     RESULTS_INDEX,
     SUMMARY,
 )
-from transforms.synth.corruptions.edit import RunEditor, remove
+from transforms.synth.corruptions.edit import Edit, RunEditor, remove
 from transforms.synth.corruptions.files import beside, link_out
 
 
 def unlink_edge_yaml(run: RunEditor) -> None:
     run.file(run.one("edges/*/base/*/*.yaml")).unlink()
+
+
+def remove_folder(relative: str) -> Edit:
+    return lambda run: shutil.rmtree(run.file(relative))
 
 
 CASES = (
@@ -48,6 +54,8 @@ CASES = (
         "/0/artifacts/interpretability/global_summary",
     ),
     Case("QC108", "definition", unlink_edge_yaml, "edges/"),
+    Case("QC108", "no definitions of edges", remove_folder("edges/losIndex/base"), "edges/", says="0 edges"),
+    Case("QC108", "no definitions of nodes", remove_folder("nodes"), "nodes/", says="0 nodes"),
 )
 
 
@@ -70,7 +78,7 @@ def test_optional_files_may_be_absent(relative: str, run: RunCopy) -> None:
     assert run.findings() == []
 
 
-@pytest.mark.parametrize("folder", ["analysis", "modeling", "graphviz", "nodes", "edges", "defaults"])
+@pytest.mark.parametrize("folder", ["analysis", "modeling", "graphviz", "defaults"])
 def test_optional_families_may_be_absent(folder: str, run: RunCopy) -> None:
     moved = run.path.parent.parent / folder
     run.file(folder).rename(moved)

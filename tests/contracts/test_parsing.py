@@ -16,7 +16,7 @@ from transforms.synth.corruptions.artifacts import (
     SHAP,
     SUMMARY,
 )
-from transforms.synth.corruptions.edit import cut, put, swap, whole
+from transforms.synth.corruptions.edit import cut, edit_line, put, swap, whole
 from transforms.synth.corruptions.parsing import VALUE
 
 LAST = 17
@@ -71,6 +71,19 @@ CASES = (
         29,
     ),
     Case("QC202", "CSV", lambda run: run.edit_lines(SUMMARY, lambda lines: [*lines, b"\xff\n"]), SUMMARY, 96),
+    Case(
+        "QC301",
+        "two metrics",
+        edit_line(
+            FACILITY_AGGREGATE,
+            3,
+            lambda item: item["metric"].append({"metadata": {"metric_id": "other"}, "values": 9.0}),
+        ),
+        FACILITY_AGGREGATE,
+        3,
+        "/metric",
+        says="exactly one metric",
+    ),
     Case("QC203", "node file", whole(FACILITY_AGGREGATE, b""), FACILITY_AGGREGATE),
     Case("QC203", "blank document", whole("graph.json", b" \n\n"), "graph.json"),
     Case("QC203", "classifications", whole(CLASSIFICATIONS, b"\n"), CLASSIFICATIONS),

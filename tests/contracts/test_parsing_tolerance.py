@@ -52,6 +52,16 @@ def test_a_line_with_a_bad_member_leaves_no_rows(run: RunCopy) -> None:
         assert 3 not in lines.to_list()
 
 
+def test_a_header_is_no_entity_wherever_it_stands(run: RunCopy) -> None:
+    before = run.stage().frames["raw_entity_results"]
+    run.edit_lines(FACILITY_AGGREGATE, lambda lines: [lines[0], *lines, lines[0]])
+    data = run.stage()
+    assert data.findings == []
+    assert_frame_equal(data.frames["raw_entity_results"].drop("line_number"), before.drop("line_number"))
+    [finding] = run.findings()
+    assert (finding.code, finding.expected, finding.actual) == ("QC535", "18", "16")
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -13,12 +14,22 @@ from transforms.synth.corruptions.artifacts import (
     CLASSIFICATION_MANIFEST,
     FACILITY_AGGREGATE,
     FACILITY_MONTHLY,
+    NODE_YAML,
     SEMANTIC_MANIFEST,
     SUMMARY,
 )
 from transforms.synth.corruptions.artifacts import RESULTS_INDEX as INDEX
 from transforms.synth.corruptions.edit import in_line
 from transforms.synth.corruptions.references import GONE, OTHER_RUN, rename_folder, set_field
+
+
+def without_methods(lines: list[bytes]) -> list[bytes]:
+    """A node file whose entities have no statistics."""
+    header, *entities = lines
+    return [header, *(json.dumps(json.loads(line) | NO_METHODS).encode() + b"\n" for line in entities)]
+
+
+NO_METHODS: dict[str, Any] = {"statistical_methods": []}
 
 CASES = (
     Case("QC501", "index", set_field(INDEX, "/run_id", OTHER_RUN), INDEX, None, "/run_id"),
@@ -89,6 +100,91 @@ CASES = (
         4,
     ),
     Case(
+        "QC533",
+        "index lists none",
+        set_field(INDEX, "/nodes/0/statistical_methods", GONE),
+        INDEX,
+        None,
+        "/nodes/0/statistical_methods",
+        says="none",
+    ),
+    Case(
+        "QC533",
+        "definition lists none",
+        lambda run: run.write(
+            NODE_YAML, re.sub(rb"(?ms)^multi_method_contract:.*?^(?=\w)", b"", run.read(NODE_YAML))
+        ),
+        NODE_YAML,
+        None,
+        "/multi_method_contract/methods",
+    ),
+    Case(
+        "QC533",
+        "header lists none",
+        in_line(FACILITY_MONTHLY, 1, lambda item: item.pop("statistical_methods")),
+        FACILITY_MONTHLY,
+        1,
+        "/statistical_methods",
+    ),
+    Case(
+        "QC533",
+        "entity without methods",
+        in_line(FACILITY_AGGREGATE, 4, lambda item: item.pop("statistical_methods")),
+        FACILITY_AGGREGATE,
+        4,
+        "/statistical_methods",
+    ),
+    Case(
+        "QC533",
+        "entities without methods",
+        lambda run: run.edit_lines(FACILITY_MONTHLY, without_methods),
+        FACILITY_MONTHLY,
+        2,
+        "/statistical_methods",
+        says="also line 3, 4, 5",
+    ),
+    Case(
+        "QC540",
+        "entity without labels",
+        in_line(
+            FACILITY_MONTHLY,
+            4,
+            lambda item: [method["anomalies"].clear() for method in item["statistical_methods"]],
+        ),
+        FACILITY_MONTHLY,
+        4,
+        "/statistical_methods",
+        says="nothing more",
+    ),
+    Case(
+        "QC541",
+        "issues of a method that is ok",
+        in_line(
+            FACILITY_AGGREGATE,
+            4,
+            lambda item: item["statistical_methods"][0]["runtime"]["issues"].append({"code": "X"}),
+        ),
+        FACILITY_AGGREGATE,
+        4,
+        "/statistical_methods",
+        says="issues",
+    ),
+    Case(
+        "QC541",
+        "highest severity of a method that is ok",
+        in_line(
+            FACILITY_AGGREGATE,
+            4,
+            lambda item: item["statistical_methods"][1]["runtime"]["summary"].update(
+                has_issues=True, highest_severity="error"
+            ),
+        ),
+        FACILITY_AGGREGATE,
+        4,
+        "/statistical_methods",
+        says="error for robust_zscore",
+    ),
+    Case(
         "QC534",
         "summary",
         in_line(FACILITY_AGGREGATE, 1, lambda item: item["summary"]["entity_scope"].update(display_name="X")),
@@ -149,23 +245,6 @@ def test_a_folder_named_after_another_run_is_an_error(run: RunCopy) -> None:
     rename_folder(run, OTHER_RUN)
     [finding] = run.findings()
     assert (finding.code, finding.expected, finding.actual) == ("QC501", "20260301070000", OTHER_RUN)
-
-
-def test_legacy_documents_are_read_alike(run: RunCopy, valid_run: Any, tmp_path: Any) -> None:
-    """One JSON document a node, entities inside; what older engines left out is not missed."""
-    expected = run.stage().frames["raw_entity_results"]["entity_key"].sort()
-    for path in sorted(run.file("results/nodes").glob("*.jsonl")):
-        header, *entities = (json.loads(text) for text in path.read_text().splitlines())
-        for name in ("type", "dataset_path", "canonical_parent_node_ids", "summary"):
-            header.pop(name, None)
-        path.with_suffix(".json").write_text(json.dumps(header | {"entity_results": entities}))
-        path.unlink()
-    index = json.loads(run.read(INDEX))
-    for node in index["nodes"]:
-        node["result_path"] = node["result_path"].removesuffix("l")
-    run.write(INDEX, json.dumps(index).encode())
-    assert run.findings() == []
-    assert run.stage().frames["raw_entity_results"]["entity_key"].sort().equals(expected)
 
 
 def test_reference_runs_have_no_errors(shared_folder: Any, tmp_path: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -21,6 +22,7 @@ from transforms.synth.corruptions.statistics_edits import (
     SIMPLE_PATH,
     TRENDS_PATH,
     facet,
+    label,
     shift,
     statistics,
     timeline,
@@ -35,6 +37,12 @@ def shift_statistic(item: Json, method: int, column: str) -> None:
 def facet_counts(header: Json, method: int) -> Json:
     counts: Json = facet(header, method)["facet_counts"]
     return counts
+
+
+def global_statistics(header: Json) -> Json:
+    """What a header says of its first method."""
+    found: Json = header["statistical_methods"][0]["summary"]["global_statistics"]
+    return found
 
 
 def postpone(item: Json) -> None:
@@ -118,6 +126,66 @@ CASES = (
         MONTHLY,
         HEADER,
         f"{SIMPLE_PATH}/{FACET_PATH}/facet_counts/record_count",
+    ),
+    Case(
+        "QC606",
+        "no counts",
+        edit_line(AGGREGATE, HEADER, lambda header: facet_counts(header, 1).clear()),
+        AGGREGATE,
+        HEADER,
+        f"{ROBUST_PATH}/{FACET_PATH}/facet_counts",
+        says="lacks record_count, entity_count, entity_with_statistics_count",
+    ),
+    *(
+        Case(
+            "QC606",
+            f"global record count {name}",
+            edit_line(MONTHLY, HEADER, lambda header, new=new: global_statistics(header).update(new)),  # type: ignore[misc]
+            MONTHLY,
+            HEADER,
+            f"{SIMPLE_PATH}/summary/global_statistics/aggregate_statistics/global_record_count",
+        )
+        for name, new in (
+            ("5", {"aggregate_statistics": {"global_record_count": 5}}),
+            ("missing", {"aggregate_statistics": {}}),
+        )
+    ),
+    Case(
+        "QC607",
+        "facet missing under one method",
+        edit_line(FACETED, HEADER, lambda header: global_statistics(header)["facets"].pop()),
+        FACETED,
+        json_path="/entity",
+        line=2,
+    ),
+    *(
+        Case("QC608", name, edit_line(file, HEADER, change), file, HEADER, f"{SIMPLE_PATH}/summary")
+        for name, file, change in (
+            ("no summary", MONTHLY, lambda header: header["statistical_methods"][0].pop("summary")),
+            ("no facets of many", FACETED, lambda header: global_statistics(header)["facets"].clear()),
+        )
+    ),
+    Case(
+        "QC654",
+        "none",
+        edit_line(MONTHLY, ENTITY, lambda item: label(item, 1).pop("applies_to")),
+        MONTHLY,
+        ENTITY,
+        "/statistical_methods/1/anomalies/*/methods/*/applies_to",
+        says="null",
+    ),
+    Case(
+        "QC654",
+        "unknown, and label and value wrong",
+        edit_line(
+            AGGREGATE,
+            ENTITY,
+            lambda item: label(item, 0).update(applies_to="foo", statistic_value=9.9, anomaly="very_low"),
+        ),
+        AGGREGATE,
+        ENTITY,
+        also=frozenset({"QC650", "QC651"}),
+        says="foo",
     ),
     Case(
         "QC615",
@@ -206,6 +274,40 @@ def test_nodes_that_were_not_read_in_full_are_left_to_other_rules(change: Edit, 
     assert not {code for code in codes if code.startswith("QC6")}
 
 
+def test_an_entity_without_scores_is_the_only_one_at_fault(run: RunCopy) -> None:
+    def withhold(item: Json) -> None:
+        for method in item["statistical_methods"]:
+            method["statistics"] = {"suppressed": False}
+
+    run.edit_line(MONTHLY, ENTITY, withhold)
+    found = [finding for finding in run.findings() if finding.file == MONTHLY]
+    assert {finding.line for finding in found} == {ENTITY}
+    assert "QC624" not in {finding.code for finding in found}
+
+
+@pytest.mark.parametrize(
+    "leave_out",
+    [lambda method: label(method, 0).pop("applies_to"), lambda method: method["anomalies"].clear()],
+    ids=["applies_to", "labels"],
+)
+def test_entities_whose_methods_are_all_suppressed_may_have_less(
+    leave_out: Callable[[Json], object], run: RunCopy
+) -> None:
+    changed = 0
+    for number, item in enumerate(run.documents(FACETED), 1):
+        methods = item["statistical_methods"]
+        if "entity" in item and all(method["statistics"]["suppressed"] for method in methods):
+            run.edit_line(FACETED, number, partial(_without, leave_out=leave_out))
+            changed += 1
+    assert changed
+    assert run.findings() == []
+
+
+def _without(item: Json, leave_out: Callable[[Json], object]) -> None:
+    for method in item["statistical_methods"]:
+        leave_out({"statistical_methods": [method], **method})
+
+
 def test_an_entity_that_changed_its_facet_does_not_disturb_those_of_others(run: RunCopy) -> None:
     run.edit_line(FACETED, ENTITY, lambda item: item["entity"][1].update(value="Brain, Spine and Nerve"))
     found = [finding for finding in run.findings() if finding.code.startswith("QC6")]
@@ -214,12 +316,12 @@ def test_an_entity_that_changed_its_facet_does_not_disturb_those_of_others(run: 
 
 
 def test_a_score_on_a_bound_may_have_either_label(run: RunCopy) -> None:
-    for label, fits in (("moderately_low", True), ("slightly_low", True), ("normal", False)):
-        run.edit_line(AGGREGATE, ENTITY, partial(_label_with, score=-1.0, label=label))
+    for tier, fits in (("moderately_low", True), ("slightly_low", True), ("normal", False)):
+        run.edit_line(AGGREGATE, ENTITY, partial(_label_with, score=-1.0, tier=tier))
         assert ("QC651" not in {finding.code for finding in run.findings()}) is fits
 
 
-def _label_with(item: Json, score: float, label: str) -> None:
+def _label_with(item: Json, score: float, tier: str) -> None:
     method = item["statistical_methods"][0]
     method["statistics"]["simple_zscore"] = score
-    method["anomalies"][0]["methods"][0].update(statistic_value=score, anomaly=label)
+    method["anomalies"][0]["methods"][0].update(statistic_value=score, anomaly=tier)

@@ -20,7 +20,7 @@ from transforms.stage.frames import FrameBuilder
 from transforms.stage.graph import GRAPH, Graph, ResultsIndex
 from transforms.stage.nodes import StagedHeader
 from transforms.stage.reader import Source
-from transforms.stage.structs import NodeSummary
+from transforms.stage.structs import HeaderMethod, NodeSummary
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -84,6 +84,7 @@ def node_headers(source: Source, files: list[StagedHeader]) -> pl.DataFrame:
                 _summary(header.summary),
                 _text([msgspec.structs.astuple(child) for child in header.canonical_child_node_ids]),
                 _text([msgspec.structs.astuple(parent) for parent in header.canonical_parent_node_ids]),
+                _text([_record_count(method) for method in header.statistical_methods]),
                 header.entity_results_count,
                 staged.entity_lines,
                 staged.source_file,
@@ -91,6 +92,11 @@ def node_headers(source: Source, files: list[StagedHeader]) -> pl.DataFrame:
         )
     builder.flush(line_number=1)
     return builder.frame()
+
+
+def _record_count(method: HeaderMethod) -> int | float | None:
+    counted = method.summary.global_statistics.aggregate_statistics
+    return None if counted is None else counted.global_record_count
 
 
 def contribution_parents(source: Source, index: ContributionIndex) -> pl.DataFrame:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 import msgspec
 
+from contracts.names import method_name
 from contracts.tables.results import ANOMALIES, ENTITY_RESULTS, STATISTICAL_METHODS
 from transforms.stage.frames import EXACT_INTEGERS, FrameBuilder
 from transforms.stage.keys import FACILITY, SYSTEM, Identity, KeyRing
@@ -14,6 +14,7 @@ from transforms.stage.reader import DecodingError, LineReader, Source, decode_me
 from transforms.stage.structs import (
     EntityItem,
     EntityResult,
+    LineType,
     Metadata,
     Method,
     NodeHeader,
@@ -29,6 +30,7 @@ _read_statistics = msgspec.structs.astuple
 
 _decode_items = msgspec.json.Decoder(list[EntityItem]).decode
 _decode_entity = msgspec.json.Decoder(EntityResult).decode
+_decode_type = msgspec.json.Decoder(LineType).decode
 _decode_metadata = msgspec.json.Decoder(Metadata).decode
 _decode_per_period = msgspec.json.Decoder(PerPeriod).decode
 _decode_runtime = msgspec.json.Decoder(Runtime).decode
@@ -114,7 +116,8 @@ class EntityStager:
             try:
                 points = self._stage(header, number, _decode_entity(line))
             except DecodingError as error:
-                self._source.report(reader.relative, number, line, error)
+                if not _is_header(line):
+                    self._source.report(reader.relative, number, line, error)
             else:
                 reader.check_keys(number, line, points)
         self._flush(header, source_file)
@@ -125,6 +128,8 @@ class EntityStager:
             try:
                 self._stage(header, None, _decode_entity(entity))
             except DecodingError as error:
+                if _is_header(bytes(entity)):
+                    continue
                 within = f"/entity_results/{position}"
                 self._source.report(relative, None, bytes(entity), error, within)
         self._flush(header, relative)
@@ -144,8 +149,8 @@ class EntityStager:
         if result.type == HEADER_TYPE:
             return 0
         identity = self._identity(bytes(result.entity))
-        if not result.metric:
-            raise msgspec.ValidationError("Expected at least one metric - at `$.metric`")
+        if len(result.metric) != 1:
+            raise msgspec.ValidationError("Expected exactly one metric - at `$.metric`")
         metric = result.metric[0]
         metric_id = metric.metadata.metric_id
         dimensions = identity.dimensions
@@ -259,11 +264,12 @@ class EntityStager:
                 )
 
 
-@lru_cache(maxsize=256)
-def method_name(method_id: str) -> str:
-    """``simple_zscore`` of ``statistical_method__simple_zscore__aggregate_time_period``."""
-    parts = method_id.split("__")
-    return parts[1] if len(parts) > 1 and parts[0] == "statistical_method" else parts[0]
+def _is_header(line: bytes) -> bool:
+    """Whether a line that is no entity is a header, which never was one; asked of those alone."""
+    try:
+        return _decode_type(line).type == HEADER_TYPE
+    except DecodingError:
+        return False
 
 
 def _timeline_json(points: list[PeriodValue], per_period: bytes) -> str:

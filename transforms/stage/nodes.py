@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import polars as pl
 
+from contracts.names import method_name
 from contracts.rules.parsing import MISSING_HEADER
 from contracts.tables.results import (
     ANOMALIES,
@@ -19,7 +20,7 @@ from contracts.tables.results import (
     PERCENTILE_TRENDS,
     STATISTICAL_METHODS,
 )
-from transforms.stage.entities import HEADER_TYPE, EntityStager, method_name
+from transforms.stage.entities import HEADER_TYPE, EntityStager
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import KeyRing
 from transforms.stage.reader import DecodingError, LineReader, Source
@@ -36,7 +37,6 @@ from transforms.stage.structs import (
 NODE_TABLES = (ENTITY_RESULTS, STATISTICAL_METHODS, ANOMALIES, GLOBAL_STATISTICS, PERCENTILE_TRENDS)
 """Raw tables whose rows come from node files."""
 
-LEGACY_ENTITIES_DIRECTORY = "results/entities"
 
 _decode_header = msgspec.json.Decoder(NodeHeader).decode
 _decode_trends = msgspec.json.Decoder(PercentileTrends).decode

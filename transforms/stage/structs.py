@@ -168,6 +168,12 @@ class EntityResult(Struct, gc=False):
     encounters: float | None = None
 
 
+class LineType(Struct, gc=False):
+    """What a line of a node file says it is; entities mostly say nothing."""
+
+    type: str | None = None
+
+
 class FacetCounts(Struct, frozen=True):
     """Sizes of a facet."""
 
@@ -214,10 +220,17 @@ class PercentileTrends(Struct):
     suppression_applied: dict[str, list[bool]] = {}
 
 
+class AggregateStatistics(Struct, frozen=True):
+    """What a method counts over all facets."""
+
+    global_record_count: Count | None = None
+
+
 class GlobalStatistics(Struct, frozen=True):
     """Peer statistics of a node under one method."""
 
     facets: list[Facet] = []
+    aggregate_statistics: AggregateStatistics | None = None
     percentile_trends: Raw = EMPTY
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from contracts.findings import Finding, Severity
 from contracts.json_values import JsonObject, number_at, objects_at, text_at, value_at
+from contracts.names import method_name
 from contracts.rules.rule import Rule
 from contracts.run_data import RunData
 
@@ -114,7 +115,7 @@ def _counters(file: str, report: JsonObject, findings: list[JsonObject]) -> Iter
 def _suppressions(data: RunData, file: str, findings: list[JsonObject]) -> Iterator[Finding]:
     summary = data.auxiliary["classification_summary"]
     methods = Counter(
-        _method_name(text_at(item, "details", "statistical_method") or "")
+        method_name(text_at(item, "details", "statistical_method") or "")
         for item in findings
         if text_at(item, "code") == SUPPRESSED_WITHOUT_REASON
     )
@@ -133,8 +134,3 @@ def _suppressions(data: RunData, file: str, findings: list[JsonObject]) -> Itera
                 expected=str(rows.height),
                 actual=str(methods[method]),
             )
-
-
-def _method_name(method_id: str) -> str:
-    """``slope_percentile`` of ``statistical_method__slope_percentile__trending_time_period``."""
-    return method_id.removeprefix("statistical_method__").split("__")[0]

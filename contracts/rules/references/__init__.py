@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.rules.references import identity, results, sequences
+from contracts.rules.references import identity, results, sequences, trend_entities
 
-RULES = (*identity.RULES, *results.RULES, *sequences.RULES)
-CHECKS = (identity.check_identity, results.check_results, *sequences.CHECKS)
+RULES = (*identity.RULES, *results.RULES, *sequences.RULES, *trend_entities.RULES)
+CHECKS = (identity.check_identity, results.check_results, *sequences.CHECKS, *trend_entities.CHECKS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.findings import Finding, Severity
 from contracts.json_values import number_at, text_at, value_at
+from contracts.names import is_legacy, method_name
 from contracts.rules.gather import limited
 from contracts.rules.rule import Rule
 from contracts.run_data import RunData
@@ -206,8 +207,7 @@ def _check_header(
     entry = entries.get(node_id)
     if entry is None:
         return
-    legacy = file.endswith(".json")
-    for field in ("metric_id",) if legacy else ("metric_id", "dataset_path", "summary"):
+    for field in ("metric_id",) if is_legacy(file) else ("metric_id", "dataset_path", "summary"):
         if header[field] != entry[field] and None not in (header[field], entry[field]):
             yield HEADER_DIFFERS.finding(
                 f"{field} is not that of the results index",
@@ -231,20 +231,30 @@ def _check_methods(data: RunData, entries: dict[str, Row]) -> Iterator[Finding]:
         for row in data.auxiliary[name].to_dicts():
             sources.setdefault(row["canonical_node_id"], []).append((row, path))
     for rows in sources.values():
-        lists = [row["statistical_methods"] for row, _ in rows if row["statistical_methods"] != "[]"]
-        if len(set(lists)) <= 1:
-            continue
-        usual = max(lists, key=lists.count)
-        for row, path in rows:
-            if row["statistical_methods"] not in (usual, "[]"):
-                yield METHODS_DIFFER.finding(
-                    "the methods are not those of the node's other documents",
-                    file=row["source_file"],
-                    line=row["line_number"],
-                    json_path=path,
-                    expected=", ".join(json.loads(usual)),
-                    actual=", ".join(json.loads(row["statistical_methods"])),
-                )
+        yield from _compare_methods(rows)
+
+
+def _compare_methods(rows: list[tuple[Row, str]]) -> Iterator[Finding]:
+    """What most documents of a node list is expected of all; legacy ones may list short ids, or nothing."""
+    legacy = any(is_legacy(row["source_file"]) for row, _ in rows)
+    listed = [_listed_methods(row, short=legacy) for row, _ in rows]
+    known = [methods for methods in listed if methods]
+    usual = max(known, key=known.count, default=())
+    for (row, path), methods in zip(rows, listed, strict=True):
+        if methods != usual and (methods or not is_legacy(row["source_file"])):
+            yield METHODS_DIFFER.finding(
+                "the methods are not those of the node's other documents",
+                file=row["source_file"],
+                line=row["line_number"],
+                json_path=path,
+                expected=", ".join(usual),
+                actual=", ".join(methods) or "none",
+            )
+
+
+def _listed_methods(row: Row, *, short: bool) -> tuple[str, ...]:
+    ids: list[str] = json.loads(row["statistical_methods"])
+    return tuple(map(method_name, ids)) if short else tuple(ids)
 
 
 def _check_edges(data: RunData, headers: list[Row]) -> Iterator[Finding]:
@@ -264,7 +274,7 @@ def _check_edges(data: RunData, headers: list[Row]) -> Iterator[Finding]:
         ):
             written = {(node, kind) for node, kind in json.loads(header[field])}
             expected = edges.get(node_id, set())
-            absent = not written and header["source_file"].endswith(".json")
+            absent = not written and is_legacy(header["source_file"])
             if written != expected and not absent:
                 different = sorted(written ^ expected)[0]
                 yield HEADER_EDGES_DIFFER.finding(

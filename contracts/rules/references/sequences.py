@@ -1,4 +1,4 @@
-"""QC533, QC537-QC542: what every entity of a node repeats of the node's definition."""
+"""QC533, QC537-QC541: what every entity of a node repeats of the node's definition."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import polars as pl
 
 from contracts.derived import by_nodes
 from contracts.findings import Finding, Severity
+from contracts.names import by_entity_file, is_legacy, method_name, of_legacy
 from contracts.rules.folding import fold
 from contracts.rules.references.results import METHODS_DIFFER
 from contracts.rules.rule import Rule
@@ -51,20 +52,12 @@ RUNTIME_NOT_CLEAN = Rule(
     "QC541",
     "runtime-not-clean",
     Severity.WARNING,
-    "The engine reports a problem with a method that it did not suppress",
+    "The engine reports a problem or an issue with a method that it did not suppress",
     "The statistics may not mean what their names say",
     "Read the issues in the method's runtime",
 )
-ENTITIES_DIFFER = Rule(
-    "QC542",
-    "trend-entities-differ",
-    Severity.WARNING,
-    "An aggregate node and its temporal node do not have the same entities and facility names",
-    "Signals of the entities that are missing have no timeline",
-    "Compute both nodes from the same source",
-)
 
-RULES = (DIMENSIONS_DIFFER, ENTITY_ORDER, ENTITY_METRIC, RULES_DIFFER, RUNTIME_NOT_CLEAN, ENTITIES_DIFFER)
+RULES = (DIMENSIONS_DIFFER, ENTITY_ORDER, ENTITY_METRIC, RULES_DIFFER, RUNTIME_NOT_CLEAN)
 
 _KEY = ["source_file", "line_number", "entity_key"]
 _ITEMS = pl.List(pl.Struct({"id": pl.String, "value": pl.String, "dataset_field": pl.String}))
@@ -112,11 +105,10 @@ def _dimensions(data: RunData, entities: pl.DataFrame, items: pl.DataFrame) -> l
         .join(wanted, on="canonical_node_id", maintain_order="left")
         .join(items, on="entity", maintain_order="left")
     )
-    legacy = pl.col("source_file").str.ends_with(".json")
     wrong = (pl.col("ids") != pl.col("wanted")) | (pl.col("fields") != pl.col("wanted"))
     return fold(
         DIMENSIONS_DIFFER,
-        named.filter(wrong & ~legacy),
+        named.filter(wrong & ~of_legacy()),
         "the entity does not have the dimensions of its node",
         json_path="/entity",
         expected=lambda row: row["wanted"],
@@ -141,7 +133,7 @@ def _order(entities: pl.DataFrame, items: pl.DataFrame) -> list[Finding]:
 
 
 def _metrics(data: RunData, entities: pl.DataFrame) -> list[Finding]:
-    headers = data.auxiliary["node_headers"].select(
+    headers = by_entity_file(data.auxiliary["node_headers"]).select(
         "canonical_node_id", "source_file", node_metric="metric_id"
     )
     named = entities.select(*_KEY, "canonical_node_id", "facility_id", "entity_dimensions", "metric_id")
@@ -158,17 +150,16 @@ def _metrics(data: RunData, entities: pl.DataFrame) -> list[Finding]:
 
 def check_method_lists(data: RunData) -> list[Finding]:
     """Statistical methods and anomaly rules that entities list, in order."""
+    entities = data.frames["raw_entity_results"]
     methods, anomalies = data.frames["raw_statistical_methods"], data.frames["raw_anomalies"]
-    if methods.is_empty():
-        return []
-    usual = _wanted(data, "node_headers", lambda row: json.loads(row["statistical_methods"]))
+    method = pl.when(of_legacy()).then("method_name").otherwise("statistical_method")
     found = fold(
         METHODS_DIFFER,
-        _differing(methods, pl.col("statistical_method"), usual),
+        _differing(entities, methods, method, _wanted(data, "node_headers", _method_ids)),
         "the entity's methods are not those of its header",
         json_path="/statistical_methods",
         expected=lambda row: ", ".join(row["wanted"]),
-        actual=lambda row: ", ".join(row["listed"]),
+        actual=lambda row: ", ".join(row["listed"]) or "none",
     )
     rule = pl.concat_str(
         "statistical_method", pl.col("anomaly_profile").fill_null(""), "anomaly_method", separator=" "
@@ -184,14 +175,21 @@ def check_method_lists(data: RunData) -> list[Finding]:
             for name in names
         ],
     )
+    differing = _differing(entities, anomalies, rule, defined).filter(elsewhere & ~of_legacy())
     return found + fold(
         RULES_DIFFER,
-        _differing(anomalies, rule, defined).filter(elsewhere),
+        _unless_suppressed(differing, methods),
         "the entity's anomaly rules are not those of the node's definition",
         json_path="/statistical_methods",
         expected=lambda row: _first_difference(row["wanted"], row["listed"]),
         actual=lambda row: _first_difference(row["listed"], row["wanted"]),
     )
+
+
+def _method_ids(header: dict[str, Any]) -> list[str]:
+    """Methods of a header; those of legacy entities are compared by name, for ids may be shortened."""
+    ids: list[str] = json.loads(header["statistical_methods"])
+    return list(map(method_name, ids)) if is_legacy(header["source_file"]) else ids
 
 
 def _wanted(data: RunData, name: str, read: Callable[[dict[str, Any]], list[str]]) -> pl.DataFrame:
@@ -201,16 +199,42 @@ def _wanted(data: RunData, name: str, read: Callable[[dict[str, Any]], list[str]
     return frame.unique("canonical_node_id", keep="first", maintain_order=True)
 
 
-def _differing(rows: pl.DataFrame, listed: pl.Expr, wanted: pl.DataFrame) -> pl.DataFrame:
-    """Entities whose rows do not have, ``listed``, what is ``wanted`` of their node."""
+def _differing(
+    entities: pl.DataFrame, rows: pl.DataFrame, listed: pl.Expr, wanted: pl.DataFrame
+) -> pl.DataFrame:
+    """Entities whose ``rows`` do not have, ``listed``, what is ``wanted`` of their node."""
     separator = "\x01"
     different = pl.col("listed").list.join(separator) != pl.col("wanted").list.join(separator)
-    return pl.concat(
-        part.group_by("canonical_node_id", *_KEY, maintain_order=True)
-        .agg(listed.alias("listed"))
+    found, with_rows = [], 0
+    for part in by_nodes(rows):
+        lists = part.group_by("canonical_node_id", *_KEY, maintain_order=True).agg(listed.alias("listed"))
+        with_rows += lists.height
+        found.append(lists.join(wanted, on="canonical_node_id").filter(different))
+    if with_rows < entities.height:
+        found.append(_without_rows(entities, rows, wanted).select(found[0].columns))
+    return pl.concat(found)
+
+
+def _without_rows(entities: pl.DataFrame, rows: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Entities that have nothing of what is ``wanted``; legacy ones may lack it."""
+    nothing = pl.lit([], dtype=pl.List(pl.String)).alias("listed")
+    return (
+        entities.filter(~of_legacy())
+        .select("canonical_node_id", *_KEY)
+        .join(rows.select(_KEY).unique(), on=_KEY, how="anti", nulls_equal=True)
         .join(wanted, on="canonical_node_id")
-        .filter(different)
-        for part in by_nodes(rows)
+        .with_columns(nothing)
+    )
+
+
+def _unless_suppressed(differing: pl.DataFrame, methods: pl.DataFrame) -> pl.DataFrame:
+    """``differing`` entities but those without any rule whose methods are all suppressed."""
+    silent = pl.col("listed").list.len() == 0
+    if differing.filter(silent).is_empty():
+        return differing
+    scored = methods.filter(~pl.col("suppressed")).select(_KEY).unique().with_columns(scored=True)
+    return differing.join(scored, on=_KEY, how="left", nulls_equal=True, maintain_order="left").filter(
+        ~silent | pl.col("scored").is_not_null()
     )
 
 
@@ -222,68 +246,34 @@ def _first_difference(texts: list[str], others: list[str]) -> str:
 
 
 def check_runtime(data: RunData) -> list[Finding]:
-    """Status that the engine reports of methods it computed."""
+    """Status and issues that the engine reports of methods it computed."""
     methods = data.frames["raw_statistical_methods"]
-    unclean = methods.filter(
-        ~pl.col("suppressed") & pl.col("runtime_status").is_not_null() & (pl.col("runtime_status") != "ok")
-    )
+    # The same few are reported of all methods.
+    reports = methods.select("runtime_status", "runtime").unique().with_columns(reported=_reported())
+    unclean = reports.filter(pl.col("reported").is_not_null())
+    if unclean.is_empty():
+        return []
     return fold(
         RUNTIME_NOT_CLEAN,
-        unclean,
-        lambda row: f"the engine reports {row['runtime_status']} for {row['method_name']}",
+        methods.filter(~pl.col("suppressed")).join(
+            unclean, on=["runtime_status", "runtime"], nulls_equal=True, maintain_order="left"
+        ),
+        lambda row: f"the engine reports {row['reported']} for {row['method_name']}",
         json_path="/statistical_methods",
-        actual=lambda row: row["runtime_status"],
+        actual=lambda row: row["reported"],
     )
 
 
-def check_trend_entities(data: RunData) -> list[Finding]:
-    """Entities of aggregate nodes against those of the temporal nodes they trend to."""
-    entities = data.frames["raw_entity_results"].select(
-        "canonical_node_id",
-        "facility_id",
-        "entity_dimensions",
-        "entity_dimensions_hash",
-        "facility_name",
-        "source_file",
-        "line_number",
+def _reported() -> pl.Expr:
+    """The worst that an engine reports of a method, in its words; null where all is well."""
+    report = pl.col("runtime").str
+    words = (pl.col("runtime_status"), report.json_path_match("$.summary.highest_severity"))
+    has_issues = report.json_path_match("$.summary.has_issues") == "true"
+    listed = report.json_path_match("$.issues[0]").is_not_null()
+    return pl.coalesce(
+        *(pl.when(word != "ok").then(word) for word in words),
+        pl.when(has_issues | listed).then(pl.lit("issues")),
     )
-    staged = entities["canonical_node_id"].unique().to_list()
-    edges = (
-        data.frames["raw_node_edges"]
-        .filter(
-            (pl.col("edge_type") == "trends_to")
-            & pl.col("source_node_id").is_in(staged)
-            & pl.col("target_node_id").is_in(staged)
-        )
-        .select("source_node_id", "target_node_id")
-    )
-    nodes = data.auxiliary["graph_nodes"]
-    dimensions = dict(zip(nodes["canonical_node_id"], nodes["dimensions"], strict=True))
-    broken = data.broken_files
-    keys = ["facility_id", "entity_dimensions_hash"]
-    found: list[Finding] = []
-    for source, target in edges.iter_rows():
-        if dimensions.get(source) != dimensions.get(target):
-            continue
-        left = entities.filter(pl.col("canonical_node_id") == source)
-        right = entities.filter(pl.col("canonical_node_id") == target)
-        if broken & {left["source_file"][0], right["source_file"][0]}:
-            continue
-        for rows, others, node in ((left, right, target), (right, left, source)):
-            missing = rows.join(others, on=keys, how="anti")
-            found += fold(ENTITIES_DIFFER, missing, f"{node} does not have the entity")
-        both = left.join(right, on=keys, suffix="_there").filter(
-            pl.col("facility_name") != pl.col("facility_name_there")
-        )
-        found += fold(
-            ENTITIES_DIFFER,
-            both,
-            f"the facility has another name in {target}",
-            json_path="/metadata/facility",
-            expected=lambda row: row["facility_name_there"],
-            actual=lambda row: row["facility_name"],
-        )
-    return found
 
 
-CHECKS = (check_entities, check_method_lists, check_runtime, check_trend_entities)
+CHECKS = (check_entities, check_method_lists, check_runtime)

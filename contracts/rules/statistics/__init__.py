@@ -5,6 +5,7 @@ from __future__ import annotations
 from contracts.rules.statistics import (
     aggregate,
     anomalies,
+    header_facets,
     headers,
     percentiles,
     slopes,
@@ -13,7 +14,17 @@ from contracts.rules.statistics import (
     trending,
 )
 
-_MODULES = (headers, aggregate, trending, slopes, percentiles, timelines, anomalies, suppression)
+_MODULES = (
+    headers,
+    header_facets,
+    aggregate,
+    trending,
+    slopes,
+    percentiles,
+    timelines,
+    anomalies,
+    suppression,
+)
 
 RULES = tuple(rule for module in _MODULES for rule in module.RULES)
 CHECKS = tuple(check for module in _MODULES for check in module.CHECKS)

@@ -1,4 +1,4 @@
-"""QC650-QC653: anomaly labels and interpretations against the statistics they speak of."""
+"""QC650-QC654: anomaly labels and interpretations against the statistics they speak of."""
 
 from __future__ import annotations
 
@@ -51,7 +51,16 @@ FOREIGN_NUMBER = Rule(
     "Compute the node again",
 )
 
-RULES = (STATISTIC_VALUE, TIER, BRACES, FOREIGN_NUMBER)
+APPLIES_TO = Rule(
+    "QC654",
+    "applies-to-differs",
+    Severity.ERROR,
+    "An anomaly rule names no statistic that it applies to, or another than its own",
+    "Its value and label would be taken for those of another statistic",
+    "Write the statistic that the rule looks at, e.g. latest_simple_zscore",
+)
+
+RULES = (STATISTIC_VALUE, TIER, BRACES, FOREIGN_NUMBER, APPLIES_TO)
 
 _LABELS = pl.Enum([*ANOMALY_TIERS, "no_score"])
 _UNSCORED = len(ANOMALY_TIERS)
@@ -77,6 +86,17 @@ _STATISTICS = (*_ZSCORES, *_PERCENTILES, "slope", "acceleration", "end_start_del
 _QUOTED = (*_STATISTICS, "slope_weighted", "peer_mean", "peer_std", "peer_median", "peer_mad", "metric_value")
 _LISTS = ("per_period_simple_zscores", "per_period_robust_zscores")
 _KEY = ("entity_key", "statistical_method")
+_RULE = ["anomaly_method", "applies_to"]
+_APPLIES_TO = {
+    ("simple_zscore", "simple_zscore_threshold"): "simple_zscore",
+    ("robust_zscore", "robust_zscore_threshold"): "robust_zscore",
+    ("trending_simple_zscore", "simple_zscore_threshold"): "latest_simple_zscore",
+    ("trending_simple_zscore", "mean_simple_zscore_threshold"): "mean_simple_zscore",
+    ("trending_robust_zscore", "robust_zscore_threshold"): "latest_robust_zscore",
+    ("trending_robust_zscore", "mean_robust_zscore_threshold"): "mean_robust_zscore",
+    ("slope_percentile", "percentile_threshold"): "slope_percentile",
+}
+"""Statistics by method and rule, as ids of anomaly rules name them; engines may have further rules."""
 
 
 def statistic_defects(data: RunData) -> pl.DataFrame:
@@ -88,7 +108,10 @@ def statistic_defects(data: RunData) -> pl.DataFrame:
 
 @derived
 def labelled(data: RunData) -> Iterator[pl.DataFrame]:
-    """raw_anomalies with the statistic each rule applies to, as the method has it."""
+    """raw_anomalies with the statistic each rule applies to, as the method has it.
+
+    Where ``misapplied`` holds, ``applies_to`` is the statistic that is meant, not the one ``written``.
+    """
     statistic = pl.coalesce(pl.when(pl.col("applies_to") == name).then(pl.col(name)) for name in _STATISTICS)
     own = methods(data).select(
         *_KEY,
@@ -106,16 +129,39 @@ def labelled(data: RunData) -> Iterator[pl.DataFrame]:
         rules = part.select(
             *_KEY, "applies_to", "anomaly_method", "anomaly", "statistic_value", "rendered", "line_number"
         )
-        yield (
-            rules.join(
-                of_nodes(own, part).drop("canonical_node_id"),
-                on=[*_KEY, "line_number"],
-                nulls_equal=True,
-                maintain_order="left",
-            )
-            .with_columns(statistic=statistic)
-            .drop(_STATISTICS)
+        placed = rules.join(
+            of_nodes(own, part).drop("canonical_node_id"),
+            on=[*_KEY, "line_number"],
+            nulls_equal=True,
+            maintain_order="left",
         )
+        yield _with_meant(placed).with_columns(statistic=statistic).drop(_STATISTICS)
+
+
+def _with_meant(rules: pl.DataFrame) -> pl.DataFrame:
+    """Put the statistic that is meant in the place of a wrong one; legacy and suppressed ones may lack it."""
+    pairs = rules.select(_RULE).unique().rows()
+    meant = [(rule, name, _APPLIES_TO.get(tuple(rule.split("__")[1:3]))) for rule, name in pairs]
+    wrong = [found for found in meant if found[1] is None or found[2] not in (None, found[1])]
+    if not wrong:
+        return rules.with_columns(written=pl.lit(None, dtype=pl.String), misapplied=pl.lit(False))
+    known = pl.DataFrame(wrong, schema=dict.fromkeys((*_RULE, "meant"), pl.String), orient="row")
+    missing = pl.col("applies_to").is_null()
+    return (
+        rules.join(
+            known.with_columns(wrong=True), on=_RULE, how="left", nulls_equal=True, maintain_order="left"
+        )
+        .with_columns(pl.col("wrong").fill_null(False) & ~pl.col("legacy").fill_null(False))
+        .with_columns(
+            pl.when("wrong")
+            .then(pl.coalesce("meant", "applies_to"))
+            .otherwise("applies_to")
+            .alias("applies_to"),
+            written=pl.when("wrong").then("applies_to"),
+            misapplied=pl.col("wrong") & ~(missing & pl.col("suppressed").fill_null(False)),
+        )
+        .drop("wrong", "meant")
+    )
 
 
 def check_anomalies(data: RunData) -> list[Finding]:
@@ -123,7 +169,18 @@ def check_anomalies(data: RunData) -> list[Finding]:
     frame = labelled(data)
     if frame.is_empty():
         return []
-    return [*_values(data, frame), *_tiers(frame), *_texts(data, frame)]
+    return [*_misapplied(frame), *_values(data, frame), *_tiers(frame), *_texts(data, frame)]
+
+
+def _misapplied(frame: pl.DataFrame) -> list[Finding]:
+    return fold(
+        APPLIES_TO,
+        frame.filter("misapplied"),
+        "the rule does not apply to this statistic",
+        json_path=_path("applies_to"),
+        expected=lambda row: row["applies_to"],
+        actual=lambda row: row["written"] or "null",
+    )
 
 
 def _values(data: RunData, frame: pl.DataFrame) -> list[Finding]:

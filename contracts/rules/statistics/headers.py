@@ -1,4 +1,4 @@
-"""QC601-QC607: statistics and counts that node headers give for each facet."""
+"""QC601-QC606: statistics and counts that node headers give for each facet."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import polars as pl
 
 from contracts.derived import derived, entities, nodes
 from contracts.findings import Finding, Severity
-from contracts.rules.folding import Row, fold
+from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
 from contracts.rules.statistics.comparison import Comparison, compare, report
 from contracts.rules.statistics.peers import FACET, NODE, facets, monthly, peer_statistics
@@ -56,24 +56,17 @@ FACET_COUNTS = Rule(
     "QC606",
     "facet-counts-differ",
     Severity.ERROR,
-    "The counts of a facet are not those of its entities",
+    "A header does not count the entities and records of a facet, or of all facets, as they are",
     "Readers judge a comparison by the number of peers",
     "Compute the node again",
 )
-FACET_MISSING = Rule(
-    "QC607",
-    "facet-missing",
-    Severity.WARNING,
-    "Entities and facets of the header do not match",
-    "The entities of a facet that the header lacks have no benchmark",
-    "Compute the node again",
-)
 
-RULES = (HEADER_MEAN, HEADER_STD, HEADER_MEDIAN, HEADER_MAD, FLOOR_FLAG, FACET_COUNTS, FACET_MISSING)
+RULES = (HEADER_MEAN, HEADER_STD, HEADER_MEDIAN, HEADER_MAD, FLOOR_FLAG, FACET_COUNTS)
 
-_PATH = "/statistical_methods/{method}/summary/global_statistics/facets/{facet}"
-_STATISTICS = f"{_PATH}/method_statistics/{{column}}"
-_COUNTS_PATH = f"{_PATH}/facet_counts/{{column}}"
+METHOD = (*NODE, "statistical_method")
+FACET_PATH = "/statistical_methods/{method}/summary/global_statistics/facets/{facet}"
+_STATISTICS = f"{FACET_PATH}/method_statistics/{{column}}"
+_COUNTS_PATH = f"{FACET_PATH}/facet_counts/{{column}}"
 _SMALL = pl.min_horizontal("entity_count", "with_value") < pl.col("min_peer_count").fill_null(0)
 """Statistics of facets without enough peers may be null."""
 _ALL = "all"
@@ -81,7 +74,7 @@ _COUNTED = pl.col("entity_count").is_null() | (
     (pl.col("entity_count") == pl.col("entities")) | (pl.col("entity_count") == pl.col(f"entities_{_ALL}"))
 ).fill_null(False)
 """Where entities are missing from a facet or have joined it, its statistics must differ."""
-_LEFT = (pl.col("entity_count") > pl.col("entities")) & pl.col("strays").is_not_null()
+_LEFT = (pl.col("entity_count") > pl.col("entities")).fill_null(False) & pl.col("strays").is_not_null()
 """Facets that entities without a facet may have left: the finding is about those entities."""
 
 _STATISTIC_COMPARISONS = tuple(
@@ -138,22 +131,16 @@ def headers(data: RunData) -> pl.DataFrame:
     Columns that end in ``_all`` hold those of the whole node for temporal nodes, whose headers
     may pool a facet or the node.
     """
-    names = (
-        data.auxiliary["node_headers"]
-        .select("canonical_node_id", statistical_method=pl.col("statistical_methods"))
-        .with_columns(pl.col("statistical_method").str.json_decode(pl.List(pl.String)))
-        .with_columns(method=pl.int_ranges(0, pl.col("statistical_method").list.len()))
-        .filter(pl.col("statistical_method").list.len() > 0)
-        .explode("statistical_method", "method")
-        .unique(["canonical_node_id", "statistical_method"])
-    )
+    names = listed_methods(data).unique(METHOD, keep="first").select(*METHOD, "method", "global_record_count")
     number = pl.int_range(pl.len()).over("canonical_node_id", "statistical_method")
     return (
         data.frames["raw_global_statistics"]
         .with_columns(facet=number, entity_dimensions_hash="facet_dimensions_hash")
         .join(names, on=["canonical_node_id", "statistical_method"], how="left", maintain_order="left")
         .join(
-            nodes(data).select("canonical_node_id", "temporal", "faceted", "complete", "period_count"),
+            nodes(data).select(
+                "canonical_node_id", "temporal", "faceted", "complete", "legacy", "period_count"
+            ),
             on="canonical_node_id",
             maintain_order="left",
         )
@@ -171,6 +158,21 @@ def headers(data: RunData) -> pl.DataFrame:
             * pl.when("temporal").then(pl.col("period_count")).otherwise(1),
             none=pl.when(_SMALL & pl.col("with_value").is_not_null()).then(0),
         )
+    )
+
+
+def listed_methods(data: RunData) -> pl.DataFrame:
+    """One row a method that a header lists, with its position (``method``) and its count of records."""
+    ids, counts = (
+        pl.col(name).str.json_decode(pl.List(kind))
+        for name, kind in (("statistical_methods", pl.String), ("record_counts", pl.Float64))
+    )
+    return (
+        data.auxiliary["node_headers"]
+        .select("canonical_node_id", "source_file", statistical_method=ids, global_record_count=counts)
+        .with_columns(method=pl.int_ranges(0, pl.col("statistical_method").list.len()))
+        .filter(pl.col("statistical_method").list.len() > 0)
+        .explode("statistical_method", "global_record_count", "method")
     )
 
 
@@ -203,10 +205,20 @@ def check_headers(data: RunData) -> list[Finding]:
     frame = headers(data)
     if frame.is_empty():
         return []
-    strays = _without_facet(data, frame).group_by("canonical_node_id").agg(strays=pl.len())
-    frame = frame.join(strays, on="canonical_node_id", how="left", maintain_order="left")
-    found = report(compare(frame, COMPARISONS), COMPARISONS)
-    return [*found, *_floors(frame), *_foreign_facets(frame), *_facetless(data, frame)]
+    strays = facets_without(data, frame).select(METHOD).unique().with_columns(strays=True)
+    frame = frame.join(strays, on=METHOD, how="left", maintain_order="left")
+    return [*report(compare(frame, COMPARISONS), COMPARISONS), *_floors(frame)]
+
+
+def facets_without(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
+    """Facets of entities that methods of the header lack; one facet of a whole temporal node has all."""
+    pooled = frame.filter(pl.col("temporal") & (pl.col("facet_dimensions") == "{}")).select(METHOD)
+    by_facet = frame.select(METHOD).unique(maintain_order=True).join(pooled, on=METHOD, how="anti")
+    own = entities(data).lazy().filter("complete").select(FACET).unique()
+    missing = own.join(by_facet.lazy(), on="canonical_node_id").join(
+        frame.lazy().select(*FACET, "statistical_method"), on=(*FACET, "statistical_method"), how="anti"
+    )
+    return missing.collect()
 
 
 def _floors(frame: pl.DataFrame) -> list[Finding]:
@@ -230,54 +242,6 @@ def _floors(frame: pl.DataFrame) -> list[Finding]:
             actual=lambda row, flag=flag: "true" if row[flag] else "false",  # type: ignore[misc]
         )
     return found
-
-
-def _foreign_facets(frame: pl.DataFrame) -> list[Finding]:
-    """Facets without entities; the whole node is a facet of facility nodes and of pooled trends."""
-    whole = pl.col("facet_dimensions") == "{}"
-    foreign = frame.filter(pl.col("complete") & pl.col("entities").is_null() & ~(whole & pl.col("temporal")))
-    found = fold(
-        FACET_COUNTS,
-        foreign.filter(~pl.col("faceted")),
-        "a node without further dimensions has a facet with facet_values",
-        json_path=lambda row: f"{_PATH.format(**row)}/facet_values",
-        expected="{}",
-        actual=_dimensions,
-    )
-    return found + fold(
-        FACET_MISSING,
-        foreign.filter("faceted"),
-        "no entity has the dimension values of the facet",
-        json_path=lambda row: f"{_PATH.format(**row)}/facet_values",
-        actual=_dimensions,
-    )
-
-
-def _dimensions(row: Row) -> str:
-    return str(row["facet_dimensions"])
-
-
-def _facetless(data: RunData, frame: pl.DataFrame) -> list[Finding]:
-    return fold(
-        FACET_MISSING,
-        _without_facet(data, frame),
-        "the header has no facet for the entity",
-        json_path="/entity",
-    )
-
-
-def _without_facet(data: RunData, frame: pl.DataFrame) -> pl.DataFrame:
-    """Entities whose facet the header does not have; one facet of a whole temporal node has all."""
-    pooled = frame.filter(pl.col("temporal") & (pl.col("facet_dimensions") == "{}"))
-    by_facet = frame.join(pooled, on="canonical_node_id", how="anti")["canonical_node_id"].unique()
-    own = (
-        entities(data)
-        .lazy()
-        .filter(pl.col("complete") & pl.col("canonical_node_id").is_in(by_facet.implode()))
-        .select(*FACET, "facility_id", "entity_dimensions", "source_file", "line_number")
-    )
-    missing = own.join(frame.lazy().select(FACET).unique(), on=FACET, how="anti", maintain_order="left")
-    return missing.collect()
 
 
 CHECKS = (check_headers,)

@@ -211,19 +211,27 @@ def _places(data: RunData, name: str) -> pl.DataFrame:
 
 
 def _scored(data: RunData, name: str) -> pl.LazyFrame:
-    """Rows of a trending method with mean, last element and rank of their own scores."""
+    """Rows of a trending method with mean, last element and rank of their own scores.
+
+    Where an entity that should have a score has none, nobody can tell the ranks of the others.
+    """
     scores = pl.col(name)
     lists = trends(data).select(
         "entity_key",
         "gaps",
+        "observed",
         score_mean=scores.list.mean(),
         score_last=scores.list.last(),
         score_last_known=scores.list.drop_nulls().list.last(),
     )
     live = of_method(data, f"trending_{name}_zscore").filter("live")
     rows = live.join(lists.lazy(), on="entity_key", how="left", maintain_order="left")
+    due = ~pl.col("suppressed") & (pl.col("observed") > 0)
     return rows.with_columns(
-        mean_rank=midpoint_rank(f"mean_{name}_zscore", NODE), score_rank=midpoint_rank("score_mean", NODE)
+        pl.when(~(due & pl.col(score).is_null()).any().over(NODE))
+        .then(midpoint_rank(score, NODE))
+        .alias(rank)
+        for rank, score in (("mean_rank", f"mean_{name}_zscore"), ("score_rank", "score_mean"))
     ).filter(~pl.col("suppressed"))
 
 

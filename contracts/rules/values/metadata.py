@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from contracts.derived import trends
 from contracts.findings import Finding, Severity
+from contracts.names import of_legacy
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
 from contracts.rules.schema import WRONG_TYPE
@@ -78,7 +79,7 @@ def check_metadata(data: RunData) -> list[Finding]:
         names = tuple(column["id"] for column in columns)
         periodic = tuple(column["id"] for column in columns if column["aggregation"] == PER_PERIOD)
         nodes.setdefault((names, periodic), []).append(definition["canonical_node_id"])
-    entities = data.frames["raw_entity_results"].filter(~pl.col("source_file").str.ends_with(".json"))
+    entities = data.frames["raw_entity_results"].filter(~of_legacy())
     found: list[Finding] = []
     for (names, periodic), node_ids in nodes.items():
         rows = entities.filter(pl.col("canonical_node_id").is_in(node_ids))

@@ -34,6 +34,10 @@ def _rename_facet(header: Json) -> None:
     values.update(dict.fromkeys(values, "Nobody's"))
 
 
+def _without_facets(header: Json) -> None:
+    header["statistical_methods"][SIMPLE]["summary"]["global_statistics"]["facets"].clear()
+
+
 def _relabel(item: Json) -> None:
     found = label(item, SIMPLE)
     found["anomaly"] = "normal" if found["anomaly"] == "extremely_high" else "extremely_high"
@@ -140,6 +144,11 @@ CORRUPTIONS = (
         in_line(FACETED_AGGREGATE, HEADER, _rename_facet, f"{SIMPLE_PATH}/{FACET_PATH}/facet_values"),
     ),
     Corruption(
+        "QC608",
+        "A header has no facet under one of its methods",
+        in_line(FACILITY_AGGREGATE, HEADER, _without_facets, f"{SIMPLE_PATH}/summary"),
+    ),
+    Corruption(
         "QC610", "The peer mean of a facility is 0.01 too high", aggregate_statistic(SIMPLE, "peer_mean")
     ),
     Corruption(
@@ -201,6 +210,16 @@ CORRUPTIONS = (
         "QC653",
         "An interpretation quotes a z-score of 7.6543 that the entity does not have",
         in_line(FACILITY_AGGREGATE, ENTITY, _requote, f"{LABEL_PATH}/interpretation/rendered"),
+    ),
+    Corruption(
+        "QC654",
+        "A label is said to be that of the percentile rank, though it is that of the z-score",
+        in_line(
+            FACILITY_AGGREGATE,
+            ENTITY,
+            lambda item: label(item, SIMPLE).update(applies_to="percentile_rank"),
+            f"{LABEL_PATH}/applies_to",
+        ),
     ),
     Corruption(
         "QC660",
