@@ -18,7 +18,7 @@ from transforms.synth.corruptions.artifacts import (
     SUMMARY,
 )
 from transforms.synth.corruptions.classification_edits import summarise
-from transforms.synth.corruptions.edit import Edit, Json, edit_line
+from transforms.synth.corruptions.edit import Edit, Json, edit_document, edit_line
 from transforms.synth.corruptions.registry import CORRUPTIONS
 
 LINE = 2
@@ -77,6 +77,39 @@ CASES = (
         LINE + 1,
         "/zscore_std",
         says="0.5",
+    ),
+    Case(
+        "QC702",
+        "no rows",
+        lambda run: run.edit_lines(SUMMARY, lambda lines: lines[:1]),
+        CLASSIFICATIONS,
+        1,
+        "/entity_key",
+        says="no row",
+    ),
+    Case(
+        "QC301",
+        "no total",
+        edit_document(CLASSIFICATION_INDEX, lambda document: document.pop("total_entities")),
+        CLASSIFICATION_INDEX,
+        says="total_entities",
+    ),
+    Case(
+        "QC301",
+        "no severities",
+        edit_document(CLASSIFICATION_INDEX, lambda document: document.pop("severity_stats")),
+        CLASSIFICATION_INDEX,
+        says="severity_stats",
+    ),
+    Case(
+        "QC301",
+        "distribution",
+        edit_document(
+            CLASSIFICATION_MANIFEST, lambda document: document.update(signal_type_distribution=[1])
+        ),
+        CLASSIFICATION_MANIFEST,
+        None,
+        "/signal_type_distribution",
     ),
     Case(
         "QC703",

@@ -14,6 +14,33 @@ from transforms.stage.structs import EMPTY, Count, json_text
 
 CLASSIFICATION_DIRECTORY = "analysis/classification"
 CLASSIFICATIONS_FILE = f"{CLASSIFICATION_DIRECTORY}/classifications.jsonl"
+CLASSIFICATION_INDEX = f"{CLASSIFICATION_DIRECTORY}/index.json"
+CLASSIFICATION_MANIFEST = f"{CLASSIFICATION_DIRECTORY}/manifest.json"
+
+
+class ClassificationManifest(Struct):
+    """analysis/classification/manifest.json: what the classifications add up to."""
+
+    total_entities: Count
+    signal_type_distribution: dict[str, Count]
+    run_id: str | None = None
+
+
+class SeverityStatistics(Struct):
+    """Least, greatest and mean severity."""
+
+    min: Count
+    max: Count
+    mean: float
+
+
+class ClassificationIndex(Struct):
+    """analysis/classification/index.json: the same, and the spread of severities."""
+
+    total_entities: Count
+    signal_type_distribution: dict[str, Count]
+    severity_stats: SeverityStatistics
+    run_id: str | None = None
 
 
 class Inputs(Struct, gc=False):

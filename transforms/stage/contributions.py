@@ -21,8 +21,8 @@ class ContributionArtifact(Struct):
     """A contribution file the index announces."""
 
     artifact_path: str
+    row_count: Count
     metric_id: str | None = None
-    row_count: Count | None = None
     output_format: str | None = None
 
 
@@ -30,15 +30,16 @@ class ContributionParent(Struct):
     """A parent node of the contribution index."""
 
     parent_node_id: str
-    metrics: dict[str, str] = {}
-    metric_artifacts: list[ContributionArtifact] = []
-    child_rows: Count | None = None
+    metrics: dict[str, str]
+    metric_artifacts: list[ContributionArtifact]
+    child_rows: Count
 
 
 class ContributionIndex(Struct):
     """analysis/contribution/index.json."""
 
     parents: list[ContributionParent] = []
+    run_id: str | None = None
 
 
 class Contribution(Struct, gc=False):

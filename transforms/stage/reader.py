@@ -136,11 +136,11 @@ class Source:
         self.check_keys(relative, content)
         return document
 
-    def check_json(self, relative: str, text: str) -> None:
-        """Report ``text`` where it is not JSON, or an object of it has a key twice."""
+    def check_json(self, relative: str, text: str, type_: Any = Any) -> None:
+        """Report ``text`` where it is not JSON of that type, or an object of it has a key twice."""
         content = text.encode()
         try:
-            msgspec.json.decode(content)
+            msgspec.json.decode(content, type=type_)
         except DecodingError as error:
             self.report(relative, None, content, error)
         else:
