@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandera.polars as pa
     from pandera.api.polars.types import PolarsData
 
+INTEGER_LIMIT = 2**63
+"""Beyond is what a 64-bit integer column cannot hold."""
+
 POLARS_TYPES: dict[ColumnType, type[pl.DataType]] = {
     ColumnType.TEXT: pl.String,
     ColumnType.INTEGER: pl.Int64,
@@ -83,9 +86,17 @@ _MEMBERS: dict[tuple[str, str], str] = {
     ("raw_entity_results", "facility_id"): "/entity",
 }
 
+NO_COUNT: dict[str, str] = {
+    "whole": "a count must be a whole number",
+    "bits": "the integer has more than 64 bits",
+}
+"""What is said of a number that is no count."""
+
 _RULE_OF_CHECK: dict[str, Rule] = {
     "finite": NOT_FINITE,
     "range": OUT_OF_RANGE,
+    "whole": WRONG_TYPE,
+    "bits": OUT_OF_RANGE,
     "allowed": VALUE_NOT_ALLOWED,
     "no_nul": NUL_CHARACTER,
     "not_nullable": UNEXPECTED_NULL,
@@ -160,6 +171,8 @@ def _conditions(column: Column) -> list[tuple[str, pl.Expr]]:
         low = column.minimum if column.minimum is not None else float("-inf")
         high = column.maximum if column.maximum is not None else float("inf")
         conditions.append(("range", value.is_between(low, high)))
+    if column.whole:
+        conditions += [("whole", value == value.floor()), ("bits", value.abs() < float(INTEGER_LIMIT))]
     if column.allowed is not None:
         conditions.append(("allowed", value.is_in(list(column.allowed))))
     if column.type is ColumnType.TEXT:
@@ -201,6 +214,8 @@ def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Fi
 
 
 def _describe(rule: Rule, table: Table, name: str, check: str) -> str:
+    if check in NO_COUNT:
+        return NO_COUNT[check]
     column = next((column for column in table.columns if column.name == name), None)
     if column is None or rule is WRONG_TYPE:
         return f"does not have the declared type ({check})"
