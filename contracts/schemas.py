@@ -51,7 +51,7 @@ _POINTERS: dict[str, str] = {
     "raw_anomalies": "/statistical_methods/*/anomalies/*/methods/*/{column}",
     "raw_classifications": "/{column}",
     "raw_contributions": "/{column}",
-    "raw_modeling_experiments": "/*/metrics/{column}",
+    "raw_modeling_experiments": "{item}/metrics/{column}",
 }
 """Where a column of these tables stands in its artifact, unless _MEMBERS says otherwise."""
 
@@ -84,6 +84,10 @@ _MEMBERS: dict[tuple[str, str], str] = {
     ("raw_entity_results", "encounters"): "/metadata/encounters",
     ("raw_entity_results", "metadata"): "/metadata",
     ("raw_entity_results", "facility_id"): "/entity",
+    **{
+        ("raw_modeling_experiments", name): f"{{item}}/{name}"
+        for name in ("n_iter", "random_state", "tuning_random_state", "rows", "duration_seconds")
+    },
 }
 
 NO_COUNT: dict[str, str] = {
@@ -126,8 +130,10 @@ def pandera_schema(table: Table) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, name=table.name, strict=True, unique=list(table.key))
 
 
-def validate(table: Table, frame: pl.DataFrame) -> list[Finding]:
+def validate(table: Table, frame: pl.DataFrame, single: frozenset[str] = frozenset()) -> list[Finding]:
     """Findings of ``frame`` against the schema of ``table``, folded per rule and column.
+
+    ``single`` are documents that hold one object where others hold a list of them.
 
     A frame that keeps all conditions is told by one pass over it; only others are worth what
     pandera costs to import, and a column to say which rows fail.
@@ -139,7 +145,7 @@ def validate(table: Table, frame: pl.DataFrame) -> list[Finding]:
     try:
         pandera_schema(table).validate(frame, lazy=True)
     except SchemaErrors as errors:
-        return _findings(table, frame, errors.failure_cases)
+        return _findings(table, frame, errors.failure_cases, single)
     return []
 
 
@@ -189,7 +195,9 @@ def _evaluate(condition: pl.Expr) -> Callable[[PolarsData], pl.LazyFrame]:
     return evaluate
 
 
-def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Finding]:
+def _findings(
+    table: Table, frame: pl.DataFrame, cases: pl.DataFrame, single: frozenset[str]
+) -> list[Finding]:
     findings = []
     for (check, column), group in cases.group_by(["check", "column"], maintain_order=True):
         name = str(check)
@@ -204,7 +212,7 @@ def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Fi
                 f"{table.name}.{column}: {_describe(rule, table, str(column), name)}",
                 file=origin.get("source_file"),
                 line=origin.get("line_number"),
-                json_path=json_pointer(table, str(column)),
+                json_path=json_pointer(table, str(column), _item(origin, single)),
                 entity=_entity(origin),
                 actual=None if rule is UNEXPECTED_NULL else str(origin.get(str(column)))[:80],
                 count=max(1, len(rows)),
@@ -228,10 +236,19 @@ def _describe(rule: Rule, table: Table, name: str, check: str) -> str:
     return rule.summary[0].lower() + rule.summary[1:]
 
 
-def json_pointer(table: Table, column: str) -> str | None:
-    """Where ``column`` stands in its artifact, ``*`` for any position; None where that is not known."""
+def json_pointer(table: Table, column: str, item: str = "/*") -> str | None:
+    """Where ``column`` stands in its artifact, ``*`` for any position; None where that is not known.
+
+    ``item`` leads to the object of a row in documents that hold several.
+    """
     pattern = _MEMBERS.get((table.name, column)) or _POINTERS.get(table.name)
-    return None if pattern is None else pattern.format(column=column)
+    return None if pattern is None else pattern.format(column=column, item=item)
+
+
+def _item(origin: dict[str, Any], single: frozenset[str]) -> str:
+    if origin.get("source_file") in single:
+        return ""
+    return f"/{origin.get('experiment_index', '*')}"
 
 
 def _duplicates(table: Table, frame: pl.DataFrame) -> list[Finding]:

@@ -49,6 +49,8 @@ class Source:
     max_document_bytes: int = MAX_DOCUMENT_BYTES
     refused: set[str] = field(default_factory=set)
     """Artifacts that exist but may not or cannot be read; a finding says why."""
+    single: set[str] = field(default_factory=set)
+    """Documents that hold one object where others hold a list of them."""
 
     def open(self, relative: str) -> Path | None:
         """Path of the artifact, or None: absent, or refused with a finding.
