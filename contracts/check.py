@@ -38,7 +38,7 @@ def check_rules(data: RunData) -> list[Finding]:
 
 
 def _schemas(data: RunData) -> list[Check]:
-    return [partial(validate, table, data.frames[table.name]) for table in RAW_TABLES]
+    return [partial(validate, table, data.frames[table.name], data.single) for table in RAW_TABLES]
 
 
 def _rules(data: RunData) -> list[Check]:

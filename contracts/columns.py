@@ -31,6 +31,8 @@ class Column:
     allowed: tuple[str, ...] | None = None
     minimum: float | None = None
     maximum: float | None = None
+    whole: bool = False
+    """Whether the numbers of a double precision column are whole and fit 64 bits, as counts do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,11 @@ def number(
 ) -> Column:
     """A double precision column with inclusive bounds; NaN and infinities are never valid."""
     return Column(name, ColumnType.FLOAT, description, nullable, None, minimum, maximum)
+
+
+def count(name: str, description: str) -> Column:
+    """A double precision column of counts: engines write integers or integral floats."""
+    return Column(name, ColumnType.FLOAT, description, minimum=0, whole=True)
 
 
 def boolean(name: str, description: str, *, nullable: bool = True) -> Column:

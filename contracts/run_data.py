@@ -42,6 +42,8 @@ class RunData:
     findings: list[Finding] = field(default_factory=list)
     auxiliary: dict[str, pl.DataFrame] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
+    single: frozenset[str] = frozenset()
+    """Documents that hold one object where others hold a list of them."""
     path: str = ""
     """Directory the run was read from, absolute."""
     derived: dict[str, pl.DataFrame] = field(default_factory=dict, repr=False)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandera.polars as pa
     from pandera.api.polars.types import PolarsData
 
+INTEGER_LIMIT = 2**63
+"""Beyond is what a 64-bit integer column cannot hold."""
+
 POLARS_TYPES: dict[ColumnType, type[pl.DataType]] = {
     ColumnType.TEXT: pl.String,
     ColumnType.INTEGER: pl.Int64,
@@ -48,7 +51,7 @@ _POINTERS: dict[str, str] = {
     "raw_anomalies": "/statistical_methods/*/anomalies/*/methods/*/{column}",
     "raw_classifications": "/{column}",
     "raw_contributions": "/{column}",
-    "raw_modeling_experiments": "/*/metrics/{column}",
+    "raw_modeling_experiments": "{item}/metrics/{column}",
 }
 """Where a column of these tables stands in its artifact, unless _MEMBERS says otherwise."""
 
@@ -81,11 +84,23 @@ _MEMBERS: dict[tuple[str, str], str] = {
     ("raw_entity_results", "encounters"): "/metadata/encounters",
     ("raw_entity_results", "metadata"): "/metadata",
     ("raw_entity_results", "facility_id"): "/entity",
+    **{
+        ("raw_modeling_experiments", name): f"{{item}}/{name}"
+        for name in ("n_iter", "random_state", "tuning_random_state", "rows", "duration_seconds")
+    },
 }
+
+NO_COUNT: dict[str, str] = {
+    "whole": "a count must be a whole number",
+    "bits": "the integer has more than 64 bits",
+}
+"""What is said of a number that is no count."""
 
 _RULE_OF_CHECK: dict[str, Rule] = {
     "finite": NOT_FINITE,
     "range": OUT_OF_RANGE,
+    "whole": WRONG_TYPE,
+    "bits": OUT_OF_RANGE,
     "allowed": VALUE_NOT_ALLOWED,
     "no_nul": NUL_CHARACTER,
     "not_nullable": UNEXPECTED_NULL,
@@ -115,8 +130,10 @@ def pandera_schema(table: Table) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, name=table.name, strict=True, unique=list(table.key))
 
 
-def validate(table: Table, frame: pl.DataFrame) -> list[Finding]:
+def validate(table: Table, frame: pl.DataFrame, single: frozenset[str] = frozenset()) -> list[Finding]:
     """Findings of ``frame`` against the schema of ``table``, folded per rule and column.
+
+    ``single`` are documents that hold one object where others hold a list of them.
 
     A frame that keeps all conditions is told by one pass over it; only others are worth what
     pandera costs to import, and a column to say which rows fail.
@@ -128,7 +145,7 @@ def validate(table: Table, frame: pl.DataFrame) -> list[Finding]:
     try:
         pandera_schema(table).validate(frame, lazy=True)
     except SchemaErrors as errors:
-        return _findings(table, frame, errors.failure_cases)
+        return _findings(table, frame, errors.failure_cases, single)
     return []
 
 
@@ -160,6 +177,8 @@ def _conditions(column: Column) -> list[tuple[str, pl.Expr]]:
         low = column.minimum if column.minimum is not None else float("-inf")
         high = column.maximum if column.maximum is not None else float("inf")
         conditions.append(("range", value.is_between(low, high)))
+    if column.whole:
+        conditions += [("whole", value == value.floor()), ("bits", value.abs() < float(INTEGER_LIMIT))]
     if column.allowed is not None:
         conditions.append(("allowed", value.is_in(list(column.allowed))))
     if column.type is ColumnType.TEXT:
@@ -176,7 +195,9 @@ def _evaluate(condition: pl.Expr) -> Callable[[PolarsData], pl.LazyFrame]:
     return evaluate
 
 
-def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Finding]:
+def _findings(
+    table: Table, frame: pl.DataFrame, cases: pl.DataFrame, single: frozenset[str]
+) -> list[Finding]:
     findings = []
     for (check, column), group in cases.group_by(["check", "column"], maintain_order=True):
         name = str(check)
@@ -191,7 +212,7 @@ def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Fi
                 f"{table.name}.{column}: {_describe(rule, table, str(column), name)}",
                 file=origin.get("source_file"),
                 line=origin.get("line_number"),
-                json_path=json_pointer(table, str(column)),
+                json_path=json_pointer(table, str(column), _item(origin, single)),
                 entity=_entity(origin),
                 actual=None if rule is UNEXPECTED_NULL else str(origin.get(str(column)))[:80],
                 count=max(1, len(rows)),
@@ -201,6 +222,8 @@ def _findings(table: Table, frame: pl.DataFrame, cases: pl.DataFrame) -> list[Fi
 
 
 def _describe(rule: Rule, table: Table, name: str, check: str) -> str:
+    if check in NO_COUNT:
+        return NO_COUNT[check]
     column = next((column for column in table.columns if column.name == name), None)
     if column is None or rule is WRONG_TYPE:
         return f"does not have the declared type ({check})"
@@ -213,10 +236,19 @@ def _describe(rule: Rule, table: Table, name: str, check: str) -> str:
     return rule.summary[0].lower() + rule.summary[1:]
 
 
-def json_pointer(table: Table, column: str) -> str | None:
-    """Where ``column`` stands in its artifact, ``*`` for any position; None where that is not known."""
+def json_pointer(table: Table, column: str, item: str = "/*") -> str | None:
+    """Where ``column`` stands in its artifact, ``*`` for any position; None where that is not known.
+
+    ``item`` leads to the object of a row in documents that hold several.
+    """
     pattern = _MEMBERS.get((table.name, column)) or _POINTERS.get(table.name)
-    return None if pattern is None else pattern.format(column=column)
+    return None if pattern is None else pattern.format(column=column, item=item)
+
+
+def _item(origin: dict[str, Any], single: frozenset[str]) -> str:
+    if origin.get("source_file") in single:
+        return ""
+    return f"/{origin.get('experiment_index', '*')}"
 
 
 def _duplicates(table: Table, frame: pl.DataFrame) -> list[Finding]:

@@ -79,6 +79,15 @@ COUNT_DIFFERS = Rule(
     "Copy all documents of the run from one export",
 )
 
+MISSING_ANALYSIS_DOCUMENT = Rule(
+    "QC109",
+    "missing-analysis-document",
+    Severity.ERROR,
+    "The index, manifest or summary of an analysis is missing, though the run has the analysis",
+    "What they add up to is all that tells whether rows are missing",
+    "Copy the whole folder of the analysis from one export",
+)
+
 RULES = (
     MISSING_DOCUMENT,
     MISSING_SHARD,
@@ -88,6 +97,7 @@ RULES = (
     PATH_ESCAPES_RUN,
     FILE_NAME,
     COUNT_DIFFERS,
+    MISSING_ANALYSIS_DOCUMENT,
 )
 
 MANIFEST = "run_manifest.json"

@@ -157,6 +157,17 @@ CONTRIBUTION_FILES = Table(
     ),
 )
 
+ROW_RUN_IDS = Table(
+    "row_run_ids",
+    "One row a run id that lines of a classification or contribution file name",
+    key=("source_file", "written_run_id"),
+    columns=(
+        key("written_run_id", "run_id, as written"),
+        integer("rows", "Lines that name it", nullable=False),
+        *ORIGIN,
+    ),
+)
+
 _SUMMARY_VALUES: tuple[Column, ...] = (
     text("signal_type", "One of nine signal types"),
     integer("severity", "0 to 100"),
@@ -204,5 +215,6 @@ AUXILIARY_TABLES: tuple[Table, ...] = (
     CONTRIBUTION_PARENTS,
     CONTRIBUTION_ARTIFACTS,
     CONTRIBUTION_FILES,
+    ROW_RUN_IDS,
     CLASSIFICATION_SUMMARY,
 )

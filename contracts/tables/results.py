@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.columns import Table, boolean, integer, json_text, key, number, text
+from contracts.columns import Table, boolean, count, integer, json_text, key, number, text
 from contracts.tables.common import (
     DIMENSIONS_HASH,
     ENTITY_KEY,
@@ -59,7 +59,7 @@ ENTITY_RESULTS = Table(
         integer("missing_count", "Points without a value, as the engine counted them", minimum=0),
         number("coverage_ratio", "observed_count over timeline length", minimum=0, maximum=1),
         text("fill_strategy", "How the engine fills missing points; the text `null` means not at all"),
-        number("encounters", "Encounters; engines write integers or integral floats", minimum=0),
+        count("encounters", "Encounters; engines write integers or integral floats"),
         json_text("metadata", "Other metadata columns, without per_period"),
         json_text("metadata_per_period", "Name to list of `{period: YYYY-MM, value}`"),
         *ORIGIN,

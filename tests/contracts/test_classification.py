@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -18,12 +19,14 @@ from transforms.synth.corruptions.artifacts import (
     SUMMARY,
 )
 from transforms.synth.corruptions.classification_edits import summarise
-from transforms.synth.corruptions.edit import Edit, Json, edit_line
+from transforms.synth.corruptions.edit import Edit, Json, edit_document, edit_line
 from transforms.synth.corruptions.registry import CORRUPTIONS
 
 LINE = 2
 """A typical entity of the valid run."""
 SUPPRESSED = 19
+EARLIER = "2026-03-01T07:00:00.000000+00:00"
+"""A time of an earlier stage."""
 
 
 def line(change: Callable[[Json], object], number: int = LINE) -> Edit:
@@ -77,6 +80,55 @@ CASES = (
         LINE + 1,
         "/zscore_std",
         says="0.5",
+    ),
+    Case(
+        "QC702",
+        "no rows",
+        lambda run: run.edit_lines(SUMMARY, lambda lines: lines[:1]),
+        CLASSIFICATIONS,
+        1,
+        "/entity_key",
+        says="no row",
+    ),
+    Case(
+        "QC702",
+        "time",
+        line(lambda item: item.update(timestamp="2020-01-01T00:00:00Z")),
+        SUMMARY,
+        LINE + 1,
+        "/timestamp",
+    ),
+    Case(
+        "QC501",
+        "line of another run",
+        line(lambda item: item.update(run_id="20200101000000")),
+        CLASSIFICATIONS,
+        LINE,
+        "/run_id",
+    ),
+    Case(
+        "QC301",
+        "no total",
+        edit_document(CLASSIFICATION_INDEX, lambda document: document.pop("total_entities")),
+        CLASSIFICATION_INDEX,
+        says="total_entities",
+    ),
+    Case(
+        "QC301",
+        "no severities",
+        edit_document(CLASSIFICATION_INDEX, lambda document: document.pop("severity_stats")),
+        CLASSIFICATION_INDEX,
+        says="severity_stats",
+    ),
+    Case(
+        "QC301",
+        "distribution",
+        edit_document(
+            CLASSIFICATION_MANIFEST, lambda document: document.update(signal_type_distribution=[1])
+        ),
+        CLASSIFICATION_MANIFEST,
+        None,
+        "/signal_type_distribution",
     ),
     Case(
         "QC703",
@@ -244,3 +296,50 @@ def test_unclassified_runs_are_silent(run: RunCopy) -> None:
     for path in run.file("analysis/classification").iterdir():
         path.unlink()
     assert _found(run.stage()) == set()
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [lambda text: f"{text}Z", lambda text: text[:26].replace("-", "").replace(":", "") + "Z"],
+    ids=["doubled zone", "without signs"],
+)
+def test_times_may_be_spelled_in_other_ways(spell: Callable[[str], str], run: RunCopy) -> None:
+    """As manifests of classifications are, and in any of ISO 8601."""
+    items = run.documents(CLASSIFICATIONS)
+    line(lambda item: item.update(timestamp=spell(item["timestamp"])), len(items))(run)
+    assert run.findings() == []
+    summarise(run, len(items), timestamp=spell(items[-1]["timestamp"]))
+    assert run.findings() == []
+
+
+@pytest.mark.parametrize(("written", "code"), [("yesterday", "QC932"), (EARLIER, "QC931")])
+def test_times_of_rows_are_read_and_compared(written: str, code: str, run: RunCopy) -> None:
+    line(lambda item: item.update(timestamp=written), 50)(run)
+    summarise(run, 50, timestamp=written)
+    places = {(each.code, each.severity, each.file, each.line, each.count) for each in run.findings()}
+    assert places == {(code, Severity.WARNING, SUMMARY, 51, 1)}
+
+
+def test_times_that_are_all_equal_are_one_finding(run: RunCopy) -> None:
+    last = run.documents(CLASSIFICATIONS)[-1]["timestamp"]
+    for number in range(1, len(run.documents(CLASSIFICATIONS)) + 1):
+        line(lambda item: item.update(timestamp=last), number)(run)
+        summarise(run, number, timestamp=last)
+    assert [(each.code, each.line, each.count) for each in run.findings()] == [("QC931", 3, 93)]
+
+
+def test_rows_of_a_facility_are_sorted_by_dimension(run: RunCopy) -> None:
+    keys = [item["entity_key"] for item in run.documents(CLASSIFICATIONS)]
+    number = next(
+        number
+        for number, (key, after) in enumerate(pairwise(keys), 1)
+        if set(key) == {"medicareId", "dischargeStatus"} and key["medicareId"] == after["medicareId"]
+    )
+
+    def swap(lines: list[bytes]) -> list[bytes]:
+        lines[number], lines[number + 1] = lines[number + 1], lines[number]
+        return lines
+
+    run.edit_lines(SUMMARY, swap)
+    found = {(each.code, each.severity, each.line) for each in run.every_finding()}
+    assert {("QC705", Severity.NOTE, number + 2), ("QC931", Severity.WARNING, number + 2)} <= found

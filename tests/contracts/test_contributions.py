@@ -99,6 +99,30 @@ CASES = (
         says="losIndex",
     ),
     Case(
+        "QC803",
+        "no metrics",
+        _parents(lambda parents: parents[0].update(metrics={})),
+        INDEX,
+        None,
+        "/parents/0/metrics/losIndex",
+    ),
+    *(
+        Case(
+            "QC301",
+            f"no {name}",
+            _parents(lambda parents, name=name: [parent.pop(name) for parent in parents]),  # type: ignore[misc]
+            INDEX,
+            says=name,
+        )
+        for name in ("child_rows", "metrics", "metric_artifacts")
+    ),
+    Case(
+        "QC301",
+        "no row_count",
+        edit_document(INDEX, lambda document: artifact(document).pop("row_count")),
+        INDEX,
+    ),
+    Case(
         "QC804",
         "row dropped",
         lambda run: run.edit_lines(FILE, lambda lines: lines[:-1]),

@@ -8,9 +8,22 @@ from contracts.rules.documents.timestamps import parse_instant
 from tests.support.run_copies import Case, RunCopy
 from transforms.synth.corruptions.artifacts import EXPERIMENTS, SHAP, SUMMARY
 from transforms.synth.corruptions.documents import in_narrative, write_reports
-from transforms.synth.corruptions.edit import edit_document
+from transforms.synth.corruptions.edit import Json, edit_document
 
 NARRATIVE = "analysis/narrative/contribution_020475.md"
+
+FRACTION = "metrics/capped_pred_original_fraction"
+
+
+def with_score(item: Json, **scores: float) -> Json:
+    item["metrics"].update(scores)
+    return item
+
+
+def with_summary_elsewhere(item: Json) -> Json:
+    item["artifacts"]["interpretability"]["global_summary"] = "/etc/passwd"
+    return item
+
 
 CASES = (
     Case(
@@ -27,7 +40,7 @@ CASES = (
         edit_document(EXPERIMENTS, lambda items: items[0]["metrics"].update(r2=1.5)),
         EXPERIMENTS,
         None,
-        "/*/metrics/r2",
+        "/0/metrics/r2",
         says="1.5",
     ),
     Case(
@@ -38,6 +51,25 @@ CASES = (
         None,
         "/0/metrics/r2",
         says='"high"',
+    ),
+    *(
+        Case(
+            code,
+            f"{name} alone",
+            lambda run, change=change, shape=shape: run.edit(  # type: ignore[misc]
+                EXPERIMENTS, lambda items: shape(change(items[0]))
+            ),
+            EXPERIMENTS,
+            None,
+            f"{item}/{path}",
+        )
+        for name, shape, item in (("object", lambda item: item, ""), ("list", lambda item: [item], "/0"))
+        for code, change, path in (
+            ("QC901", lambda item: with_score(item, mae=9.0), "metrics/mae"),
+            ("QC902", lambda item: with_score(item, capped_pred_original_fraction=1.5), FRACTION),
+            ("QC304", lambda item: with_score(item, r2=1.5), "metrics/r2"),
+            ("QC106", with_summary_elsewhere, "artifacts/interpretability/global_summary"),
+        )
     ),
     Case("QC913", "value", in_narrative(b"**: 1", b"**: about 1"), NARRATIVE),
     Case("QC914", "row", in_narrative(b"\n| 1 |", b"\n| 1 | 1 |"), NARRATIVE, 36, says="14 cells"),

@@ -10,7 +10,10 @@ from tests.support.run_copies import Case, RunCopy
 from transforms.run import PathEscapesRun, open_run
 from transforms.synth.corruptions.artifacts import (
     BUNDLE,
+    CLASSIFICATION_INDEX,
+    CLASSIFICATION_MANIFEST,
     CLASSIFICATIONS,
+    CONTRIBUTION_INDEX,
     EXPERIMENTS,
     FACILITY_AGGREGATE,
     RESULTS_INDEX,
@@ -56,6 +59,9 @@ CASES = (
     Case("QC108", "definition", unlink_edge_yaml, "edges/"),
     Case("QC108", "no definitions of edges", remove_folder("edges/losIndex/base"), "edges/", says="0 edges"),
     Case("QC108", "no definitions of nodes", remove_folder("nodes"), "nodes/", says="0 nodes"),
+    Case("QC109", "classification index", remove(CLASSIFICATION_INDEX), CLASSIFICATION_INDEX),
+    Case("QC109", "classification manifest", remove(CLASSIFICATION_MANIFEST), CLASSIFICATION_MANIFEST),
+    Case("QC109", "contribution index", remove(CONTRIBUTION_INDEX), CONTRIBUTION_INDEX),
 )
 
 

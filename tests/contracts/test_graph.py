@@ -15,7 +15,7 @@ from transforms.synth.corruptions.artifacts import (
     NODE_GROUPS,
     NODE_YAML,
 )
-from transforms.synth.corruptions.edit import Edit, RunEditor, edit_document, replace
+from transforms.synth.corruptions.edit import Edit, Json, RunEditor, edit_document, replace
 
 SVG = "graphviz/graphviz_condensed.svg"
 YAML = frozenset({"QC511"})
@@ -129,3 +129,16 @@ def test_edge_types_are_those_of_the_own_bundle(run: RunCopy) -> None:
 def test_a_run_without_graph_is_judged_by_the_rest(run: RunCopy) -> None:
     run.file(GRAPH).unlink()
     assert [finding.code for finding in run.findings()] == ["QC101"]
+
+
+def test_members_of_conditions_that_no_one_knows_are_nobodys_business(run: RunCopy) -> None:
+    def change(document: Json) -> None:
+        for item in document["edges"]:
+            for condition in item["conditions"]:
+                condition["note"] = "x"
+                del condition["operator"]
+
+    run.edit(GRAPH, change)
+    for path in run.path.glob("edges/*/base/*/*.yaml"):
+        path.write_text(path.read_text().replace("  operator: equals\n", "  note: x\n"))
+    assert run.findings() == []

@@ -11,9 +11,12 @@ import pytest
 from tests.support.run_copies import Case, RunCopy
 from transforms.synth.corruptions.artifacts import (
     BUNDLE,
+    CLASSIFICATION_INDEX,
     CLASSIFICATION_MANIFEST,
+    CONTRIBUTION_INDEX,
     FACILITY_AGGREGATE,
     FACILITY_MONTHLY,
+    MANIFEST,
     NODE_YAML,
     SEMANTIC_MANIFEST,
     SUMMARY,
@@ -32,6 +35,33 @@ def without_methods(lines: list[bytes]) -> list[bytes]:
 NO_METHODS: dict[str, Any] = {"statistical_methods": []}
 
 CASES = (
+    Case(
+        "QC301",
+        "manifest",
+        lambda run: run.edit(
+            MANIFEST, lambda document: {name: document[name] for name in ("run_id", "run_label")}
+        ),
+        MANIFEST,
+        says="started_at",
+    ),
+    *(
+        Case(
+            "QC301",
+            f"run id in {file}",
+            lambda run, file=file, value=value: run.edit(  # type: ignore[misc]
+                file, lambda document: {**document, "run_id": value}
+            ),
+            file,
+            None,
+            "/run_id",
+        )
+        for file, value in (
+            (CLASSIFICATION_INDEX, 7),
+            (CLASSIFICATION_MANIFEST, ["20260301070000"]),
+            (CONTRIBUTION_INDEX, 7),
+            (SEMANTIC_MANIFEST, 7),
+        )
+    ),
     Case("QC501", "index", set_field(INDEX, "/run_id", OTHER_RUN), INDEX, None, "/run_id"),
     Case("QC501", "none", set_field(SEMANTIC_MANIFEST, "/run_id", GONE), SEMANTIC_MANIFEST, None, "/run_id"),
     Case(

@@ -52,6 +52,19 @@ def postpone(item: Json) -> None:
         column[-1]["period"] = "2026-01"
 
 
+NO_PERCENTILES: Json = {name: [] for name in ("periods", "p10", "p25", "p50", "p75", "p90", "sample_sizes")}
+
+
+def misspell_period(header: Json) -> None:
+    """With a percentile that is wrong, but that nobody can compare with the values of any month."""
+    trends(header)["periods"][MONTH] += "X"
+    trends(header)["p10"][MONTH] = 0.001
+
+
+def drop_statistic(item: Json, method: int, column: str) -> None:
+    del statistics(item, method)[column]
+
+
 def exchange_periods(header: Json) -> None:
     periods = trends(header)["periods"]
     periods[MONTH], periods[MONTH + 1] = periods[MONTH + 1], periods[MONTH]
@@ -231,6 +244,45 @@ CASES = (
         MONTHLY,
         HEADER,
         f"{TRENDS_PATH}/periods/{MONTH + 1}",
+    ),
+    *(
+        Case(
+            "QC642",
+            name,
+            edit_line(MONTHLY, HEADER, change),
+            MONTHLY,
+            HEADER,
+            f"{TRENDS_PATH}/{place}",
+        )
+        for name, change, place in (
+            ("surplus", lambda header: trends(header)["p10"].append(0.1), "p10"),
+            (
+                "flags",
+                lambda header: trends(header)["suppression_applied"].update(p25=[]),
+                "suppression_applied/p25",
+            ),
+            ("no month", misspell_period, f"periods/{MONTH}"),
+            ("nothing", lambda header: trends(header).update(NO_PERCENTILES), "periods"),
+        )
+    ),
+    *(
+        Case(
+            code,
+            f"no {column}",
+            edit_line(MONTHLY, ENTITY, partial(drop_statistic, method=method, column=column)),
+            MONTHLY,
+            ENTITY,
+            f"/statistical_methods/{method}/statistics/{column}",
+        )
+        for code, method, column in (
+            ("QC633", 2, "end_start_delta"),
+            ("QC635", 2, "trend_direction"),
+            ("QC636", 2, "momentum"),
+            ("QC648", 2, "period_count"),
+            ("QC648", 0, "observations"),
+            ("QC648", 1, "periods"),
+            ("QC648", 1, "latest_period"),
+        )
     ),
     Case("QC646", "outside", edit_line(MONTHLY, ENTITY, postpone), MONTHLY, ENTITY, says="202501 to 202601"),
     Case(

@@ -6,11 +6,46 @@ import pytest
 
 from contracts.findings import Severity
 from tests.support.run_copies import Case, RunCopy
-from transforms.synth.corruptions.artifacts import BUNDLE, ENTITY, FACILITY_MONTHLY
-from transforms.synth.corruptions.edit import Json, in_line
+from transforms.synth.corruptions.artifacts import BUNDLE, ENTITY, FACILITY_AGGREGATE, FACILITY_MONTHLY
+from transforms.synth.corruptions.edit import Apply, Json, in_line, put, swap
 from transforms.synth.corruptions.values import monthly
 
+
+def described(value: object, name: str = "uniquePatients", node: str = FACILITY_AGGREGATE) -> Apply:
+    """Another value in the metadata of an entity, which is where it is found."""
+    return in_line(node, ENTITY, lambda item: item["metadata"].update({name: value}), f"/metadata/{name}")
+
+
 CASES = (
+    *(
+        Case(
+            code,
+            f"{name} {value}",
+            described(value, name),
+            FACILITY_AGGREGATE,
+            3,
+            f"/metadata/{name}",
+            says=says,
+        )
+        for code, name, value, says in (
+            ("QC301", "uniquePatients", "many", "got `str`"),
+            ("QC301", "losMeanObservedDays", {"a": 1}, "got `object`"),
+            ("QC301", "losVarianceDays", True, "got `bool`"),
+            ("QC301", "losOutliers", 0.5, "whole number"),
+            ("QC304", "losOutliers", 1e300, "64 bits"),
+            ("QC301", "encounters", 1000000.5, "whole number"),
+            ("QC304", "encounters", 1e300, "64 bits"),
+        )
+    ),
+    Case(
+        "QC301",
+        "endless number",
+        put(ENTITY, FACILITY_AGGREGATE, swap(rb'"losOutliers":[0-9.]+', b'"losOutliers":1e400')),
+        FACILITY_AGGREGATE,
+        3,
+        "/metadata/losOutliers",
+        says="range",
+    ),
     Case(
         "QC402",
         "month",
@@ -77,4 +112,13 @@ def test_null_totals_and_null_months_are_fine(run: RunCopy) -> None:
         item["metadata"]["uniquePatients"] = None
 
     run.edit_line(FACILITY_MONTHLY, ENTITY, change)
+    assert run.findings() == []
+
+
+def test_metadata_that_no_definition_lists_is_nobodys_business(run: RunCopy) -> None:
+    def change(item: Json) -> None:
+        item["metadata"].update(certified=True, note={"by": "hand"}, share=0.5)
+
+    for node in (FACILITY_AGGREGATE, FACILITY_MONTHLY):
+        run.edit_line(node, ENTITY, change)
     assert run.findings() == []

@@ -109,7 +109,7 @@ class ValidRun:
 
 def _surroundings(data: RunData) -> tuple[object, ...]:
     """What checks look at beside frames and findings; of the path they know the last two names."""
-    return data.run_key, data.graph_name, data.run_id, data.files, PurePath(data.path).parts[-2:]
+    return data.run_key, data.graph_name, data.run_id, data.files, data.single, PurePath(data.path).parts[-2:]
 
 
 @dataclass(slots=True)

@@ -36,6 +36,7 @@ def _meaning(column: Column) -> str:
     bounds = [
         None if column.minimum is None else f"at least {column.minimum:g}",
         None if column.maximum is None else f"at most {column.maximum:g}",
+        "a whole number of 64 bits" if column.whole else None,
     ]
     limits = ", ".join(bound for bound in bounds if bound)
     extra = "; ".join(part for part in (f"one of {values}" if values else "", limits) if part)

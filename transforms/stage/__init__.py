@@ -139,6 +139,7 @@ def _stage(source: Source, helpers: int | None, ahead: HelperProcess | None) -> 
         findings=source.findings.all(),
         auxiliary={table.name: _frame(table, frames, shards, spool) for table in AUXILIARY_TABLES},
         files=files,
+        single=frozenset(source.single),
         path=str(run.path),
         on_disk=spool.on_disk,
         keep=spool.keep,

@@ -6,14 +6,43 @@ import msgspec
 from msgspec import Raw, Struct
 
 from contracts.tables.analysis import CLASSIFICATIONS
+from contracts.tables.auxiliary import ROW_RUN_IDS
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import FACILITY, KeyRing
 from transforms.stage.reader import DecodingError, Source, decode_member
+from transforms.stage.run_ids import RunIds
 from transforms.stage.shards import Shard
 from transforms.stage.structs import EMPTY, Count, json_text
 
 CLASSIFICATION_DIRECTORY = "analysis/classification"
 CLASSIFICATIONS_FILE = f"{CLASSIFICATION_DIRECTORY}/classifications.jsonl"
+CLASSIFICATION_INDEX = f"{CLASSIFICATION_DIRECTORY}/index.json"
+CLASSIFICATION_MANIFEST = f"{CLASSIFICATION_DIRECTORY}/manifest.json"
+
+
+class ClassificationManifest(Struct):
+    """analysis/classification/manifest.json: what the classifications add up to."""
+
+    total_entities: Count
+    signal_type_distribution: dict[str, Count]
+    run_id: str | None = None
+
+
+class SeverityStatistics(Struct):
+    """Least, greatest and mean severity."""
+
+    min: Count
+    max: Count
+    mean: float
+
+
+class ClassificationIndex(Struct):
+    """analysis/classification/index.json: the same, and the spread of severities."""
+
+    total_entities: Count
+    signal_type_distribution: dict[str, Count]
+    severity_stats: SeverityStatistics
+    run_id: str | None = None
 
 
 class Inputs(Struct, gc=False):
@@ -56,6 +85,7 @@ class Classification(Struct, gc=False):
     consistency_tier: str | None = None
     coefficient_of_variation: float | None = None
     timestamp: str | None = None
+    run_id: str | None = None
 
 
 _decode = msgspec.json.Decoder(Classification).decode
@@ -70,16 +100,21 @@ _COLUMNS = tuple(
 def stage_classifications(source: Source, keys: KeyRing) -> Shard:
     """Rows of classifications.jsonl; empty where the run was not classified."""
     builder = FrameBuilder(CLASSIFICATIONS, _COLUMNS, source.findings.append)
+    run_ids = RunIds()
     reader = source.lines(CLASSIFICATIONS_FILE)
     for number, line in reader:
         try:
-            builder.add(_row(_decode(line), keys, number))
+            item = _decode(line)
+            builder.add(_row(item, keys, number))
+            run_ids.add(item.run_id, number)
         except DecodingError as error:
             source.report(CLASSIFICATIONS_FILE, number, line, error)
         else:
             reader.check_keys(number, line)
     builder.flush(run_key=source.run.run_key, run_id=source.run.run_id, source_file=CLASSIFICATIONS_FILE)
-    return Shard({CLASSIFICATIONS.name: builder.frame()})
+    return Shard(
+        {CLASSIFICATIONS.name: builder.frame(), ROW_RUN_IDS.name: run_ids.frame(CLASSIFICATIONS_FILE)}
+    )
 
 
 def _row(item: Classification, keys: KeyRing, line: int) -> tuple[object, ...]:

@@ -6,10 +6,11 @@ import msgspec
 from msgspec import Raw, Struct
 
 from contracts.tables.analysis import CONTRIBUTIONS
-from contracts.tables.auxiliary import CONTRIBUTION_FILES
+from contracts.tables.auxiliary import CONTRIBUTION_FILES, ROW_RUN_IDS
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import FACILITY, KeyRing
 from transforms.stage.reader import DecodingError, Source
+from transforms.stage.run_ids import RunIds
 from transforms.stage.shards import Shard
 from transforms.stage.structs import EMPTY, Count, json_text
 
@@ -21,8 +22,8 @@ class ContributionArtifact(Struct):
     """A contribution file the index announces."""
 
     artifact_path: str
+    row_count: Count
     metric_id: str | None = None
-    row_count: Count | None = None
     output_format: str | None = None
 
 
@@ -30,15 +31,16 @@ class ContributionParent(Struct):
     """A parent node of the contribution index."""
 
     parent_node_id: str
-    metrics: dict[str, str] = {}
-    metric_artifacts: list[ContributionArtifact] = []
-    child_rows: Count | None = None
+    metrics: dict[str, str]
+    metric_artifacts: list[ContributionArtifact]
+    child_rows: Count
 
 
 class ContributionIndex(Struct):
     """analysis/contribution/index.json."""
 
     parents: list[ContributionParent] = []
+    run_id: str | None = None
 
 
 class Contribution(Struct, gc=False):
@@ -64,6 +66,7 @@ class Contribution(Struct, gc=False):
     fallbacks: Raw = EMPTY
     missing_inputs: Raw = EMPTY
     timestamp: str | None = None
+    run_id: str | None = None
 
 
 def read_contribution_index(source: Source) -> ContributionIndex:
@@ -95,12 +98,14 @@ def stage_contributions(source: Source, keys: KeyRing, relative: str, node_metri
     ``node_metrics`` gives the metric of each node.
     """
     builder = FrameBuilder(CONTRIBUTIONS, _COLUMNS, source.findings.append)
+    run_ids = RunIds()
     reader = source.lines(relative)
     for number, line in reader:
         try:
             item = _decode(line)
             if item.parent_node_id is not None and item.child_node_id is not None:
                 builder.add(_row(item, item.parent_node_id, item.child_node_id, keys, node_metrics, number))
+                run_ids.add(item.run_id, number)
         except DecodingError as error:
             source.report(relative, number, line, error)
         else:
@@ -109,7 +114,13 @@ def stage_contributions(source: Source, keys: KeyRing, relative: str, node_metri
     counted = FrameBuilder(CONTRIBUTION_FILES, ("lines", "source_file"))
     counted.add((reader.lines, relative))
     counted.flush()
-    return Shard({CONTRIBUTIONS.name: builder.frame(), CONTRIBUTION_FILES.name: counted.frame()})
+    return Shard(
+        {
+            CONTRIBUTIONS.name: builder.frame(),
+            CONTRIBUTION_FILES.name: counted.frame(),
+            ROW_RUN_IDS.name: run_ids.frame(relative),
+        }
+    )
 
 
 def _row(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import polars as pl
@@ -12,7 +13,12 @@ from contracts.narratives import parse
 from contracts.tables.analysis import NARRATIVES
 from contracts.tables.run import RUN_DOCUMENTS
 from transforms.run import RESULTS_INDEX, RUN_MANIFEST, SEMANTIC_MANIFEST
-from transforms.stage.classifications import CLASSIFICATION_DIRECTORY
+from transforms.stage.classifications import (
+    CLASSIFICATION_INDEX,
+    CLASSIFICATION_MANIFEST,
+    ClassificationIndex,
+    ClassificationManifest,
+)
 from transforms.stage.contributions import CONTRIBUTION_INDEX
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.graph import GRAPH, METADATA_BUNDLE
@@ -26,8 +32,8 @@ DOCUMENTS: tuple[tuple[str, str, str], ...] = (
     ("graph", _JSON, GRAPH),
     ("metadata_bundle", _JSON, METADATA_BUNDLE),
     ("results_index", _JSON, RESULTS_INDEX),
-    ("classification_index", _JSON, f"{CLASSIFICATION_DIRECTORY}/index.json"),
-    ("classification_manifest", _JSON, f"{CLASSIFICATION_DIRECTORY}/manifest.json"),
+    ("classification_index", _JSON, CLASSIFICATION_INDEX),
+    ("classification_manifest", _JSON, CLASSIFICATION_MANIFEST),
     ("contribution_index", _JSON, CONTRIBUTION_INDEX),
     ("contribution_run_args", _JSON, "analysis/contribution/manifests/cli/run_args.json"),
     ("validation_report", _JSON, "validation_report.json"),
@@ -41,6 +47,11 @@ TYPED = frozenset(
     {RUN_MANIFEST, SEMANTIC_MANIFEST, GRAPH, METADATA_BUNDLE, RESULTS_INDEX, CONTRIBUTION_INDEX}
 )
 """Documents that other modules decode, and whose mistakes they report."""
+_SHAPES: dict[str, Any] = {
+    CLASSIFICATION_INDEX: ClassificationIndex,
+    CLASSIFICATION_MANIFEST: ClassificationManifest,
+}
+"""What is known of the other documents that rules look into."""
 
 NARRATIVE_PATTERN = "analysis/narrative/contribution_*.md"
 _NARRATIVE_NAME = re.compile(r"contribution_(?P<facility>.+)\.md$")
@@ -56,7 +67,7 @@ def stage_documents(source: Source) -> pl.DataFrame:
         if content is None:
             continue
         if media_type == _JSON and relative not in TYPED:
-            source.check_json(relative, content)
+            source.check_json(relative, content, _SHAPES.get(relative, Any))
         if relative not in source.findings.broken:
             builder.add((document_type, media_type, content, relative))
     builder.flush(run_key=source.run.run_key, run_id=source.run.run_id)

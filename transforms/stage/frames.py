@@ -11,12 +11,10 @@ import polars as pl
 from contracts.columns import ColumnType, Table
 from contracts.findings import Finding
 from contracts.rules.schema import OUT_OF_RANGE, WRONG_TYPE
-from contracts.schemas import json_pointer, polars_schema
+from contracts.schemas import INTEGER_LIMIT, NO_COUNT, json_pointer, polars_schema
 
 EXACT_INTEGERS = 2**53
 """Up to here every integer is a double too."""
-INTEGER_LIMIT = 2**63
-"""Beyond is what a 64-bit integer column cannot hold."""
 
 _LOOKED_AT = 64
 """Values that tell whether a column repeats what it holds."""
@@ -111,8 +109,7 @@ class FrameBuilder:
         rule = OUT_OF_RANGE if whole else WRONG_TYPE
         self._report(
             rule.finding(
-                f"{self._table.name}.{name}: "
-                + ("the integer has more than 64 bits" if whole else "a count must be a whole number"),
+                f"{self._table.name}.{name}: {NO_COUNT['bits' if whole else 'whole']}",
                 file=str(constants["source_file"]) if "source_file" in constants else None,
                 line=None if line is None else int(line),
                 json_path=json_pointer(self._table, name),

@@ -80,17 +80,36 @@ class Graph(Struct):
     edges: list[GraphEdge] = []
 
 
-class RunManifest(Struct):
-    """run_manifest.json."""
+class ResultPlaces(Struct):
+    """Where the results of a run stand."""
 
-    started_at: str | None = None
-    node_count: Count | None = None
-    edge_count: Count | None = None
+    index_path: str
+    nodes_directory: str
+    sharded: bool
+    include_legacy_entity_results: bool
+
+
+class RunManifest(Struct):
+    """run_manifest.json, of which engines write every field."""
+
+    run_id: str
+    run_label: str
+    started_at: str
+    node_count: Count
+    edge_count: Count
+    run_root_directory: str
+    output_directory: str
+    nodes_directory: str
+    edges_directory: str
+    taxonomy_directory: str
+    results: ResultPlaces
 
 
 class SemanticManifest(Struct):
     """run_manifest.semantic.json."""
 
+    run_id: str | None = None
+    graph_name: str | None = None
     taxonomy_hash: str | None = None
     metadata_bundle_version: str | None = None
 
@@ -127,7 +146,7 @@ def read_graph(source: Source) -> Graph:
 
 def stage_runs(source: Source, index: ResultsIndex) -> pl.DataFrame:
     """The one row of raw_runs."""
-    manifest = _required(source, RUN_MANIFEST, RunManifest) or RunManifest()
+    manifest: RunManifest | None = _required(source, RUN_MANIFEST, RunManifest)
     semantic = _required(source, SEMANTIC_MANIFEST, SemanticManifest) or SemanticManifest()
     run = source.run
     builder = FrameBuilder(
@@ -147,11 +166,11 @@ def stage_runs(source: Source, index: ResultsIndex) -> pl.DataFrame:
         (
             run.graph_name,
             index.created_at,
-            manifest.started_at,
+            manifest.started_at if manifest else None,
             semantic.taxonomy_hash,
             semantic.metadata_bundle_version,
-            manifest.node_count,
-            manifest.edge_count,
+            manifest.node_count if manifest else None,
+            manifest.edge_count if manifest else None,
         )
     )
     builder.flush(run_key=run.run_key, run_id=run.run_id, source_file=RUN_MANIFEST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contracts.rules.files import (
+    MISSING_ANALYSIS_DOCUMENT,
     MISSING_CLASSIFICATIONS,
     MISSING_CONTRIBUTIONS,
     MISSING_SHARD,
@@ -10,10 +11,22 @@ from contracts.rules.files import (
 )
 from transforms.helper import NODES_DIRECTORY
 from transforms.run import RESULTS_INDEX
-from transforms.stage.classifications import CLASSIFICATION_DIRECTORY, CLASSIFICATIONS_FILE
-from transforms.stage.contributions import CONTRIBUTION_INDEX, ContributionIndex, artifact_file
+from transforms.stage.classifications import (
+    CLASSIFICATION_DIRECTORY,
+    CLASSIFICATION_INDEX,
+    CLASSIFICATION_MANIFEST,
+    CLASSIFICATIONS_FILE,
+)
+from transforms.stage.contributions import (
+    CONTRIBUTION_DIRECTORY,
+    CONTRIBUTION_INDEX,
+    ContributionIndex,
+    artifact_file,
+    contribution_names,
+)
 from transforms.stage.graph import ResultsIndex
 from transforms.stage.reader import Source
+from transforms.stage.summary import CLASSIFICATION_SUMMARY_FILE
 
 
 def check_layout(source: Source, index: ResultsIndex, contributions: ContributionIndex) -> list[str]:
@@ -47,16 +60,22 @@ def _check_shards(source: Source, index: ResultsIndex, present: set[str]) -> set
 
 
 def _check_classifications(source: Source) -> None:
-    if source.missing(CLASSIFICATIONS_FILE) and source.glob(f"{CLASSIFICATION_DIRECTORY}/*.*"):
+    if not source.glob(f"{CLASSIFICATION_DIRECTORY}/*.*"):
+        return
+    if source.missing(CLASSIFICATIONS_FILE):
         source.findings.append(
             MISSING_CLASSIFICATIONS.finding(
                 f"{CLASSIFICATIONS_FILE} does not exist, though the folder holds a classification",
                 file=CLASSIFICATIONS_FILE,
             )
         )
+    for relative in (CLASSIFICATION_SUMMARY_FILE, CLASSIFICATION_INDEX, CLASSIFICATION_MANIFEST):
+        _check_document(source, relative, CLASSIFICATION_DIRECTORY)
 
 
 def _check_contributions(source: Source, index: ContributionIndex) -> None:
+    if contribution_names(source):
+        _check_document(source, CONTRIBUTION_INDEX, CONTRIBUTION_DIRECTORY)
     for position, parent in enumerate(index.parents):
         for number, artifact in enumerate(parent.metric_artifacts):
             relative = artifact_file(artifact)
@@ -69,3 +88,13 @@ def _check_contributions(source: Source, index: ContributionIndex) -> None:
                         actual=artifact.artifact_path,
                     )
                 )
+
+
+def _check_document(source: Source, relative: str, folder: str) -> None:
+    """Report a document of an analysis that the run has, as other files in its ``folder`` tell."""
+    if source.missing(relative):
+        source.findings.append(
+            MISSING_ANALYSIS_DOCUMENT.finding(
+                f"{relative} does not exist, though {folder} holds other files of it", file=relative
+            )
+        )

@@ -159,7 +159,8 @@ def stage_experiments(source: Source) -> tuple[pl.DataFrame, pl.DataFrame]:
                 PATH_ESCAPES_RUN.finding(
                     "the SHAP summary is not a path below the runs root",
                     file=EXPERIMENTS,
-                    json_path=f"/{index}/artifacts/interpretability/global_summary",
+                    json_path=_item(source, EXPERIMENTS, index)
+                    + "/artifacts/interpretability/global_summary",
                     actual=shap.global_summary,
                 )
             )
@@ -216,8 +217,11 @@ def _each_item(source: Source, relative: str, add: Callable[[int, bytes], None])
     if content is None:
         return
     try:
-        single = not content.lstrip().startswith(b"[")
-        items = [msgspec.Raw(content)] if single else _decode_list(content)
+        if content.lstrip().startswith(b"["):
+            items = _decode_list(content)
+        else:
+            items = [msgspec.Raw(content)]
+            source.single.add(relative)
     except DecodingError as error:
         source.report(relative, None, content, error)
         return
@@ -226,7 +230,12 @@ def _each_item(source: Source, relative: str, add: Callable[[int, bytes], None])
         try:
             add(index, bytes(item))
         except DecodingError as error:
-            source.report(relative, None, bytes(item), error, "" if single else f"/{index}")
+            source.report(relative, None, bytes(item), error, _item(source, relative, index))
+
+
+def _item(source: Source, relative: str, index: int) -> str:
+    """JSON pointer to an item of a document."""
+    return "" if relative in source.single else f"/{index}"
 
 
 def _stage_drivers(source: Source, drivers: FrameBuilder, relative: str) -> None:

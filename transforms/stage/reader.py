@@ -49,6 +49,8 @@ class Source:
     max_document_bytes: int = MAX_DOCUMENT_BYTES
     refused: set[str] = field(default_factory=set)
     """Artifacts that exist but may not or cannot be read; a finding says why."""
+    single: set[str] = field(default_factory=set)
+    """Documents that hold one object where others hold a list of them."""
 
     def open(self, relative: str) -> Path | None:
         """Path of the artifact, or None: absent, or refused with a finding.
@@ -136,11 +138,11 @@ class Source:
         self.check_keys(relative, content)
         return document
 
-    def check_json(self, relative: str, text: str) -> None:
-        """Report ``text`` where it is not JSON, or an object of it has a key twice."""
+    def check_json(self, relative: str, text: str, type_: Any = Any) -> None:
+        """Report ``text`` where it is not JSON of that type, or an object of it has a key twice."""
         content = text.encode()
         try:
-            msgspec.json.decode(content)
+            msgspec.json.decode(content, type=type_)
         except DecodingError as error:
             self.report(relative, None, content, error)
         else:

@@ -11,6 +11,7 @@ from contracts.rules.classification.inputs import foreign_inputs, odd_inputs
 from contracts.rules.classification.rows import CLASSIFICATIONS, MANIFEST, SUMMARY, VALUES, classified
 from contracts.rules.classification.severities import wrong_calculations, wrong_severities
 from contracts.rules.classification.verdicts import wrong_types
+from contracts.rules.documents.timestamps import instants
 from contracts.rules.folding import Row, fold
 from contracts.rules.rule import Rule
 from contracts.rules.statistics.comparison import TOLERANCE
@@ -36,7 +37,7 @@ ORDER = Rule(
     "QC705",
     "summary-order",
     Severity.NOTE,
-    "Rows of classification_summary.csv are not sorted by node and facility",
+    "Rows of classification_summary.csv are not sorted by node, facility and dimension",
     "Summaries of two runs are harder to compare; nothing is wrong with the rows",
     "Sort the rows",
 )
@@ -126,7 +127,7 @@ def check_summary(data: RunData) -> list[Finding]:
     """Rows of the summary against the lines they sum up; what is found wrong in a line is left out."""
     lines = data.frames["raw_classifications"]
     summary = data.auxiliary["classification_summary"]
-    if lines.is_empty() or summary.is_empty():
+    if lines.is_empty() or (summary.is_empty() and not _is_read(data, SUMMARY)):
         return []
     repeated = summary.filter(~pl.struct(PLACED).is_first_distinct())
     found = fold(SUMMARY_DIFFERS, repeated, "the row repeats an entity", json_path="/node_id")
@@ -138,7 +139,12 @@ def check_summary(data: RunData) -> list[Finding]:
         if file not in data.broken_files:
             lonely = rows.join(others, on=PLACED, how="anti").join(known, on=PLACED, how="anti")
             found += fold(SUMMARY_DIFFERS, lonely, message, json_path=_entity_path)
-    return found + _values(data, summary)
+    return found + _values(data, summary) + _times(lines, summary)
+
+
+def _is_read(data: RunData, file: str) -> bool:
+    """Whether the run has the file, and nothing was wrong with it: it says all that it holds."""
+    return file in data.files and all(finding.file != file for finding in data.findings)
 
 
 def _values(data: RunData, summary: pl.DataFrame) -> list[Finding]:
@@ -178,11 +184,32 @@ def _values(data: RunData, summary: pl.DataFrame) -> list[Finding]:
     return found
 
 
+def _times(lines: pl.DataFrame, summary: pl.DataFrame) -> list[Finding]:
+    """Rows and lines of an entity that say that it was classified at two times, however they spell them."""
+    name = "classified_at"
+    written = lines.select(*PLACED, name).unique(PLACED, keep="first")
+    both = summary.join(written, on=PLACED, suffix="_line", maintain_order="left")
+    other = both.filter(pl.col(name) != pl.col(f"{name}_line"))
+    # Whatever is no time in the summary is told with the other times of the run.
+    row, line = instants(other[name]), instants(other[f"{name}_line"])
+    return fold(
+        SUMMARY_DIFFERS,
+        other.filter((row != line).fill_null(True) & row.is_not_null()),
+        "timestamp is not that of classifications.jsonl",
+        json_path="/timestamp",
+        expected=lambda row: row[f"{name}_line"],
+        actual=lambda row: row[name],
+        severity=Severity.WARNING,
+    )
+
+
 def check_order(data: RunData) -> list[Finding]:
-    """Rows of the summary in order of node and facility."""
+    """Rows of the summary in order of node, facility and, where there is one alone, dimension."""
     rows = data.auxiliary["classification_summary"]
     key = pl.concat_str("canonical_node_id", "facility_id", separator="\x01")
-    late = rows.filter(key < key.shift(1))
+    alone = pl.col("entity_dimensions").str.count_matches(_VALUE_OF_DIMENSION) == 1
+    value = pl.when(alone).then(pl.col("entity_dimensions").str.json_path_match("$.*"))
+    late = rows.filter((key < key.shift(1)) | ((key == key.shift(1)) & (value < value.shift(1))))
     return fold(ORDER, late, "the row sorts before the one above it", json_path="/node_id")
 
 

@@ -214,7 +214,7 @@ def _sums(data: RunData, parent: Row, own: list[Row]) -> Iterator[Finding]:
         )
     metrics = json.loads(parent["metrics"])
     last = {item["metric_id"]: item["artifact_path"] for item in own}
-    if metrics and metrics != last:
+    if metrics != last:
         first = next(name for name in {**last, **metrics} if metrics.get(name) != last.get(name))
         yield SUMS.finding(
             f"metrics does not name the last artifact of {first}",

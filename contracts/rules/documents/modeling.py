@@ -60,7 +60,7 @@ def check_modeling(data: RunData) -> list[Finding]:
 
 def _scores(data: RunData) -> Iterator[Finding]:
     experiments = data.frames["raw_modeling_experiments"].to_dicts()
-    single = len(experiments) == 1
+    single = EXPERIMENTS in data.single
     summarised = set(data.frames["raw_model_drivers"]["experiment_index"].to_list())
     for row in experiments:
         index = row["experiment_index"]

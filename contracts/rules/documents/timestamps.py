@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+
+import polars as pl
 
 from contracts.findings import Finding, Severity
 from contracts.json_values import text_at
+from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
 from contracts.run_data import RunData
 
@@ -15,7 +18,7 @@ STAGE_ORDER = Rule(
     "QC931",
     "stage-order",
     Severity.WARNING,
-    "A stage of the run is older than the stage before it",
+    "A stage of the run is older than the stage before it, or a classified row not younger than the last",
     "A document may be left over from an earlier export",
     "Run the later stage again",
 )
@@ -44,17 +47,18 @@ _AFTER_ROWS = (
     ("validation_analytics_report.json", "timestamp"),
 )
 _OFFSET = "+00:00Z"
+_DOUBLED_ZONE = r"\+00:00Z$"
 
 
 def check_timestamps(data: RunData) -> list[Finding]:
-    """Timestamps of the stages, in the order engines run them."""
-    findings: list[Finding] = []
+    """Timestamps of the stages, in the order engines run them, and of the rows of the summary."""
+    findings = _rows(data)
     stages: list[tuple[str, int | None, str, datetime]] = []
     for file, line, path, text in _stages(data):
         instant = parse_instant(text)
         if instant is not None:
             stages.append((file, line, path, instant))
-        else:
+        elif file != SUMMARY:
             findings.append(
                 UNREADABLE_TIME.finding(
                     "the timestamp has no form that is known",
@@ -91,6 +95,43 @@ def parse_instant(text: str) -> datetime | None:
     except ValueError:
         return None
     return instant if isinstance(instant.utcoffset(), timedelta) else None
+
+
+def instants(texts: pl.Series) -> pl.Series:
+    """What ``parse_instant`` reads in each text, in UTC: the spellings of engines all at once."""
+    usual = pl.lit(texts).str.replace(_DOUBLED_ZONE, "+00:00")
+    read = pl.select(usual.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)).to_series()
+    odd = read.is_null() & texts.is_not_null()
+    if not odd.any():
+        return read
+    rarer = [parse_instant(text) if is_odd else None for text, is_odd in zip(texts, odd, strict=True)]
+    in_utc = [None if instant is None else instant.astimezone(UTC) for instant in rarer]
+    return pl.select(pl.coalesce(read, pl.Series(in_utc, dtype=read.dtype))).to_series()
+
+
+def _rows(data: RunData) -> list[Finding]:
+    """Rows of the summary whose timestamp cannot be read, or that are not younger than the row above."""
+    summary = data.auxiliary["classification_summary"]
+    rows = summary.with_columns(instant=instants(summary["classified_at"]))
+    unknown = rows.filter(pl.col("instant").is_null() & pl.col("classified_at").is_not_null())
+    late = rows.with_columns(before=pl.col("instant").shift(1)).filter(pl.col("instant") <= pl.col("before"))
+    return [
+        *fold(
+            UNREADABLE_TIME,
+            unknown,
+            "the timestamp has no form that is known",
+            json_path="/timestamp",
+            actual=lambda row: row["classified_at"],
+        ),
+        *fold(
+            STAGE_ORDER,
+            late,
+            "the timestamp is not after that of the row above",
+            json_path="/timestamp",
+            expected=lambda row: f"after {row['before'].isoformat()}",
+            actual=lambda row: row["instant"].isoformat(),
+        ),
+    ]
 
 
 def _stages(data: RunData) -> Iterator[tuple[str, int | None, str, str]]:

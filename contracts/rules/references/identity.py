@@ -99,6 +99,7 @@ METADATA_BUNDLE = "metadata_bundle.json"
 CLASSIFICATION_INDEX = "analysis/classification/index.json"
 CLASSIFICATION_MANIFEST = "analysis/classification/manifest.json"
 CONTRIBUTION_INDEX = "analysis/contribution/index.json"
+CLASSIFICATIONS = "analysis/classification/classifications.jsonl"
 CLASSIFICATION_SUMMARY = "analysis/classification/classification_summary.csv"
 
 _WITH_RUN_ID = (
@@ -170,6 +171,18 @@ def _run_ids(data: RunData) -> Iterator[Finding]:
             expected=run_id,
             actual=first["written_run_id"],
             count=foreign.height,
+        )
+    for row in data.auxiliary["row_run_ids"].filter(pl.col("written_run_id") != run_id).to_dicts():
+        yield RUN_ID_DIFFERS.finding(
+            "the line belongs to another run",
+            file=row["source_file"],
+            line=row["line_number"],
+            json_path="/run_id",
+            expected=run_id,
+            actual=row["written_run_id"],
+            count=row["rows"],
+            # That classifications name the run is documented; of contributions only that they name one.
+            severity=None if row["source_file"] == CLASSIFICATIONS else Severity.WARNING,
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 
+import msgspec
 import polars as pl
 
 from contracts.derived import by_nodes, nodes
@@ -43,9 +45,15 @@ RULES = (PERCENTILE, PERCENTILE_ORDER, PERCENTILE_PERIODS)
 
 _PERCENTILES = (10, 25, 50, 75, 90)
 _NAMES = tuple(f"p{percentile}" for percentile in _PERCENTILES)
-_PATH = "/statistical_methods/*/summary/global_statistics/percentile_trends/{column}/{period_index}"
+_TRENDS = "/statistical_methods/*/summary/global_statistics/percentile_trends"
+_PATH = _TRENDS + "/{column}/{period_index}"
 _SAMPLED = pl.col("sample_size").is_null() | (pl.col("sample_size") == pl.col("sample_count"))
 """Percentiles of other values than the month's must differ: the sample size tells."""
+_MONTH = r"^\d{4}(?:0[1-9]|1[0-2])$"
+_MALFORMED = (pl.col("start_period").str.contains(_MONTH) & ~pl.col("period").str.contains(_MONTH)).fill_null(
+    False
+)
+"""A window of months has no other periods; those of quarters or years are spelled in ways of their own."""
 _POOLED = pl.col("faceted").fill_null(False)
 """Whether the percentiles of faceted nodes pool the whole node is not settled."""
 
@@ -76,8 +84,9 @@ COMPARISONS = (
 
 def check_percentiles(data: RunData) -> list[Finding]:
     """Percentile trends of temporal nodes against their timelines."""
+    found = list(_lengths(data))
     if data.frames["raw_percentile_trends"].is_empty():
-        return []
+        return found
     value = pl.col("sound")
     own = pl.concat(
         part.group_by(MONTH).agg(
@@ -92,7 +101,39 @@ def check_percentiles(data: RunData) -> list[Finding]:
     )
     rows = _placed(data).join(own, on=MONTH, how="left", maintain_order="left")
     sound = rows.filter(~pl.col("descends") & ~pl.col("disordered").any().over("canonical_node_id"))
-    return [*report(compare(sound, COMPARISONS), COMPARISONS), *_order(rows), *_periods(rows)]
+    return [*found, *report(compare(sound, COMPARISONS), COMPARISONS), *_order(rows), *_periods(rows)]
+
+
+def _lengths(data: RunData) -> Iterator[Finding]:
+    """Arrays that are longer than the periods; a short one lacks the number of a month, which is told so."""
+    written = data.frames["raw_node_results"].filter(
+        pl.col("percentile_trends").is_not_null(), ~pl.col("source_file").is_in(sorted(data.broken_files))
+    )
+    for row in written.iter_rows(named=True):
+        trends = msgspec.json.decode(row["percentile_trends"])
+        periods = len(trends["periods"])
+        suppressed = trends.get("suppression_applied", {})
+        lengths = {name: len(trends.get(name, ())) for name in (*_NAMES, "sample_sizes")}
+        wrong = {name: length for name, length in lengths.items() if length > periods}
+        wrong |= {
+            f"suppression_applied/{name}": len(flags)
+            for name, flags in suppressed.items()
+            if len(flags) != periods
+        }
+        if periods == 0 and row["period_count"]:
+            wrong = {"periods": 0}
+        if not wrong:
+            continue
+        first, *others = wrong
+        yield PERCENTILE_PERIODS.finding(
+            f"{first} does not have one element a period"
+            + (f" (also {', '.join(others)})" if others else ""),
+            file=row["source_file"],
+            line=row["line_number"],
+            json_path=f"{_TRENDS}/{first}",
+            expected=str(periods or row["period_count"]),
+            actual=str(wrong[first]),
+        )
 
 
 def _placed(data: RunData) -> pl.DataFrame:
@@ -105,10 +146,11 @@ def _placed(data: RunData) -> pl.DataFrame:
         .join(windows, on="canonical_node_id", how="left", maintain_order="left")
         .with_columns(
             descends=pl.any_horizontal(steps).fill_null(False),
-            before=pl.col("period").shift(1).over("canonical_node_id"),
+            month=pl.when(~_MALFORMED).then("period"),
             written=pl.len().over("canonical_node_id"),
         )
-        .with_columns(disordered=(pl.col("period") <= pl.col("before")).fill_null(False))
+        .with_columns(before=pl.col("month").shift(1).over("canonical_node_id"))
+        .with_columns(disordered=(pl.col("month") <= pl.col("before")).fill_null(False))
     )
 
 
@@ -128,9 +170,10 @@ def _periods(rows: pl.DataFrame) -> list[Finding]:
     hidden = pl.col("suppression_applied").str.contains("true", literal=True).fill_null(False)
     wanted = pl.col("sample_count") > 0
     cases = (
+        (_MALFORMED, "the period is no month"),
         (pl.col("disordered"), "the period does not follow the one before it"),
         (
-            (pl.col("period") < pl.col("start_period")) | (pl.col("period") > pl.col("end_period")),
+            (pl.col("month") < pl.col("start_period")) | (pl.col("month") > pl.col("end_period")),
             "the period lies outside the node's window",
         ),
         (

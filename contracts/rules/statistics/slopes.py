@@ -82,6 +82,7 @@ _HALF_SPREAD = sum((month - (_HALF - 1) / 2) ** 2 for month in range(_HALF))
 """Sum of squared distances of six months from their middle."""
 
 _COMPLETE = pl.col("observed") == pl.col("timeline_length")
+_WHOLE_YEAR = _COMPLETE & (pl.col("timeline_length") == YEAR)
 _WRITTEN = ~pl.col("legacy")
 _GAPS = pl.col("faceted") & pl.col("gaps")
 
@@ -106,17 +107,17 @@ COMPARISONS = (
         "acceleration",
         (pl.col("second_half") - pl.col("first_half"),),
         "acceleration is not the slope of the last six months less that of the first six",
-        when=(pl.col("timeline_length") == YEAR)
-        & _COMPLETE
-        & (_WRITTEN | pl.col("acceleration").is_not_null()),
+        when=_WHOLE_YEAR & (_WRITTEN | pl.col("acceleration").is_not_null()),
     ),
     Comparison(
         END_START_DELTA,
         "end_start_delta",
         (pl.col("last_two") - pl.col("first_two"),),
         "end_start_delta is not the mean of the last two months less that of the first two",
-        when=_COMPLETE & pl.col("end_start_delta").is_not_null() & (pl.col("timeline_length") > 1),
-        # How many points are averaged is known for twelve months only.
+        # How many points are averaged, and whether any are, is known for twelve months only.
+        when=_COMPLETE
+        & (pl.col("timeline_length") > 1)
+        & (pl.col("end_start_delta").is_not_null() | (_WRITTEN & _WHOLE_YEAR)),
         lenient=pl.col("timeline_length") != YEAR,
     ),
     *(
@@ -229,7 +230,8 @@ def _words(data: RunData) -> list[Finding]:
         value = pl.col(number)
         expected = pl.when(value > TOLERANCE).then(pl.lit(above)).when(value < -TOLERANCE).then(pl.lit(below))
         rows = sound.with_columns(expected=expected)
-        wrong = rows.filter((pl.col(column) != pl.col("expected")) & ~pl.col("legacy"))
+        absent = pl.col(column).is_null() & pl.col("expected").is_not_null() & _WHOLE_YEAR
+        wrong = rows.filter(((pl.col(column) != pl.col("expected")) | absent) & _WRITTEN)
         found += fold(
             rule,
             wrong.collect(),
@@ -238,7 +240,7 @@ def _words(data: RunData) -> list[Finding]:
                 f"/statistical_methods/{row['position']}/statistics/{column}"
             ),
             expected=lambda row: row["expected"],
-            actual=lambda row, column=column: row[column],  # type: ignore[misc]
+            actual=lambda row, column=column: row[column] or "null",  # type: ignore[misc]
         )
     return found
 

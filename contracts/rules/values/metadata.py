@@ -1,4 +1,4 @@
-"""QC404-QC407: metadata columns of entities against their definition and their own months."""
+"""QC404-QC407: metadata columns of entities against their types, definition and own months."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from contracts.findings import Finding, Severity
 from contracts.names import of_legacy
 from contracts.rules.folding import fold
 from contracts.rules.rule import Rule
-from contracts.rules.schema import WRONG_TYPE
+from contracts.rules.schema import OUT_OF_RANGE, WRONG_TYPE
 from contracts.rules.values.surprises import PATIENTS_EXCEED_ENCOUNTERS
 from contracts.run_data import RunData
+from contracts.schemas import INTEGER_LIMIT, NO_COUNT
 
 METADATA_COLUMN_MISSING = Rule(
     "QC404",
@@ -59,16 +60,21 @@ RULES = (METADATA_COLUMN_MISSING, PER_PERIOD_COLUMN_MISSING, PER_PERIOD_MONTHS, 
 TOTAL_TOLERANCE = 1e-8
 """Absolute and relative: sums of twelve doubles in any order differ by less."""
 PER_PERIOD = "per_period"
+COUNTS = ("uniquePatients", "losOutliers")
+"""Columns of counts beside encounters, which are a column of the table."""
+NUMBERS = frozenset({*COUNTS, "encounters", "losMeanObservedDays", "losMeanExpectedDays", "losVarianceDays"})
+"""Columns that are numbers however they are aggregated."""
 
 _SLICE_ROWS = 2_000
 """Rows decoded at a time: decoded arrays take many times the memory of their text."""
 _POINTS = pl.List(pl.Struct({"period": pl.String, "value": pl.Float64}))
 _PLAIN_NAME = re.compile(r"\w+")
+_TRUTH = r":\s*(?:true|false)"
 
 
 def check_metadata(data: RunData) -> list[Finding]:
     """Keys and totals of metadata; nodes whose definitions list the same columns go together."""
-    nodes: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    nodes: dict[tuple[tuple[str, ...], ...], list[str]] = {}
     definitions = data.auxiliary["node_definitions"].unique("canonical_node_id", maintain_order=True)
     for definition in definitions.to_dicts():
         columns = [
@@ -78,15 +84,26 @@ def check_metadata(data: RunData) -> list[Finding]:
         ]
         names = tuple(column["id"] for column in columns)
         periodic = tuple(column["id"] for column in columns if column["aggregation"] == PER_PERIOD)
-        nodes.setdefault((names, periodic), []).append(definition["canonical_node_id"])
+        numeric = tuple(
+            column["id"]
+            for column in columns
+            if column["id"] in NUMBERS or column["aggregation"] in ("sum", PER_PERIOD)
+        )
+        nodes.setdefault((names, periodic, numeric), []).append(definition["canonical_node_id"])
     entities = data.frames["raw_entity_results"].filter(~of_legacy())
     found: list[Finding] = []
-    for (names, periodic), node_ids in nodes.items():
+    for (names, periodic, numeric), node_ids in nodes.items():
         rows = entities.filter(pl.col("canonical_node_id").is_in(node_ids))
-        if rows.height:
-            found += _missing_keys(rows, names, periodic)
-        if rows.height and periodic:
-            found += _months_and_totals(rows, periodic, trends(data))
+        if rows.is_empty():
+            continue
+        found += _missing_keys(rows, names, periodic)
+        if not numeric:
+            continue
+        totals, wrong = _decoded(rows, _TOTALS, numeric)
+        found += _wrong_types(rows, _TOTALS, wrong)
+        found += _no_counts(rows, totals, numeric)
+        if periodic:
+            found += _months_and_totals(rows, periodic, totals, trends(data))
     return found
 
 
@@ -117,19 +134,42 @@ def _has_key(column: str, name: str) -> pl.Expr:
     return pl.col(column).str.contains(rf'"{name}"\s*:').fill_null(False)
 
 
+def _wrong_types(rows: pl.DataFrame, text: _Text, wrong: pl.DataFrame) -> list[Finding]:
+    return fold(
+        WRONG_TYPE,
+        rows.join(wrong, on=text.column, maintain_order="left"),
+        lambda row: str(row["reason"]),
+        json_path=lambda row: str(row["pointer"]),
+    )
+
+
+def _no_counts(rows: pl.DataFrame, totals: pl.DataFrame, numeric: tuple[str, ...]) -> Iterator[Finding]:
+    """Counts that are no whole numbers, or greater than any integer that is stored."""
+    for name in COUNTS:
+        if name not in numeric:
+            continue
+        value = pl.col(f"{name} total")
+        for rule, wrong, message in (
+            (WRONG_TYPE, value != value.floor(), NO_COUNT["whole"]),
+            (OUT_OF_RANGE, value.abs() >= float(INTEGER_LIMIT), NO_COUNT["bits"]),
+        ):
+            texts = totals.filter(wrong)
+            if texts.height:
+                yield from fold(
+                    rule,
+                    rows.join(texts, on=_TOTALS.column, maintain_order="left"),
+                    f"{name}: {message}",
+                    json_path=f"/metadata/{name}",
+                    actual=lambda row, name=name: repr(row[f"{name} total"]),  # type: ignore[misc]
+                )
+
+
 def _months_and_totals(
-    rows: pl.DataFrame, periodic: tuple[str, ...], timelines: pl.DataFrame
+    rows: pl.DataFrame, periodic: tuple[str, ...], totals: pl.DataFrame, timelines: pl.DataFrame
 ) -> Iterator[Finding]:
     """Compare the months of every column with those of the timeline, and their sum with the total."""
-    monthly, bad_months = _decoded(rows, _MONTHLY, periodic)
-    totals, bad_totals = _decoded(rows, _TOTALS, periodic)
-    for text, wrong in ((_TOTALS, bad_totals), (_MONTHLY, bad_months)):
-        yield from fold(
-            WRONG_TYPE,
-            rows.join(wrong, on=text.column, maintain_order="left"),
-            lambda row: str(row["reason"]),
-            json_path=lambda row: str(row["pointer"]),
-        )
+    monthly, wrong = _decoded(rows, _MONTHLY, periodic)
+    yield from _wrong_types(rows, _MONTHLY, wrong)
     place = ("entity_key", "source_file", "line_number")
     months = timelines.select(*place, months=pl.col("periods").list.join(" "))
     read = (
@@ -217,47 +257,51 @@ def _of_months(periodic: tuple[str, ...]) -> dict[str, pl.Expr]:
     return read
 
 
-def _of_totals(periodic: tuple[str, ...]) -> dict[str, pl.Expr]:
-    return {f"{name} total": pl.col("decoded").struct.field(name) for name in periodic}
+def _of_totals(numeric: tuple[str, ...]) -> dict[str, pl.Expr]:
+    return {f"{name} total": pl.col("decoded").struct.field(name) for name in numeric}
 
 
 _MONTHLY = _Text("metadata_per_period", "/metadata/per_period", _POINTS, list[_Point], _of_months)
 _TOTALS = _Text("metadata", "/metadata", pl.Float64, float, _of_totals)
 
 
-def _decoded(rows: pl.DataFrame, text: _Text, periodic: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _decoded(rows: pl.DataFrame, text: _Text, names: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is read of each text of a column; JSON ``pointer`` and ``reason`` of those with another shape.
 
     Metrics share the metadata of an entity: a text is decoded once, however many rows have it.
     """
     texts = rows.select(text.column).drop_nulls().unique()
-    decode = pl.col(text.column).str.json_decode(pl.Struct(dict.fromkeys(periodic, text.kind)))
-    wrong = texts.clear().with_columns(pointer=pl.lit(""), reason=pl.lit(""))
-    read = [texts.clear().with_columns(decoded=decode).select(text.column, **text.read(periodic))]
+    decode = pl.col(text.column).str.json_decode(pl.Struct(dict.fromkeys(names, text.kind)))
+    # Polars takes true and false for numbers.
+    wrong = _unreadable(texts.filter(pl.col(text.column).str.contains(_TRUTH)), text, names)
+    texts = texts.join(wrong, on=text.column, how="anti")
+    read = [texts.clear().with_columns(decoded=decode).select(text.column, **text.read(names))]
     for part in texts.iter_slices(_SLICE_ROWS):
         try:
             decoded = part.with_columns(decoded=decode)
         except pl.exceptions.ComputeError:
-            bad = _unreadable(part, text, periodic)
+            bad = _unreadable(part, text, names)
             wrong.extend(bad)
             try:
                 decoded = part.join(bad, on=text.column, how="anti").with_columns(decoded=decode)
             except pl.exceptions.ComputeError:
                 continue
-        read.append(decoded.select(text.column, **text.read(periodic)))
+        read.append(decoded.select(text.column, **text.read(names)))
     return pl.concat(read), wrong
 
 
-def _unreadable(texts: pl.DataFrame, text: _Text, periodic: tuple[str, ...]) -> pl.DataFrame:
-    shape: Any = msgspec.defstruct("Columns", [(name, text.shape | None, None) for name in periodic])
+def _unreadable(texts: pl.DataFrame, text: _Text, names: tuple[str, ...]) -> pl.DataFrame:
+    shape: Any = msgspec.defstruct("Columns", [(name, text.shape | None, None) for name in names])
     decode = msgspec.json.Decoder(shape).decode
     wrong: list[tuple[str, str, str]] = []
     for each in texts[text.column]:
         try:
             decode(each)
+            # Members that no definition lists may hold numbers beyond all range.
+            msgspec.json.decode(each)
         except msgspec.ValidationError as error:
             message, _, path = str(error).partition(" - at `$")
-            steps = path.rstrip("`").replace("[", "/").replace("]", "")
+            steps = path.rstrip("`").replace("[...]", "/*").replace("[", "/").replace("]", "")
             wrong.append((each, text.pointer + steps.replace(".", "/"), message[0].lower() + message[1:]))
     return pl.DataFrame(
         wrong, schema=dict.fromkeys((text.column, "pointer", "reason"), pl.String), orient="row"

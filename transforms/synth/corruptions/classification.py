@@ -143,7 +143,13 @@ CORRUPTIONS = (
         "The mean severity in the classification's index is 0.01 too high",
         in_document(CLASSIFICATION_INDEX, _mean, "/severity_stats/mean"),
     ),
-    Corruption("QC705", "Two rows of the summary changed places", at(_swap_rows, SUMMARY, 3, "/node_id")),
+    Corruption(
+        "QC705",
+        "Two rows of the summary changed places",
+        at(_swap_rows, SUMMARY, 3, "/node_id"),
+        also=("QC931",),
+        because="rows are written one after the other",
+    ),
     Corruption(
         "QC710",
         "An entity is classified by a z-score that is 0.01 too high",

@@ -13,6 +13,7 @@ from transforms.synth.corruptions.artifacts import (
     GRAPH,
     MANIFEST,
     RESULTS_INDEX,
+    SUMMARY,
 )
 from transforms.synth.corruptions.corruption import Corruption
 from transforms.synth.corruptions.edit import Edit, RunEditor, at, in_document, remove, whole
@@ -85,4 +86,5 @@ CORRUPTIONS = (
         "The run manifest counts one node more than there are",
         in_document(MANIFEST, _one_node_more, "/node_count"),
     ),
+    Corruption("QC109", "The summary of the classification is deleted", at(remove(SUMMARY), SUMMARY)),
 )
