@@ -105,12 +105,12 @@ CORRUPTIONS = (
     ),
     Corruption(
         "QC420",
-        "The name of a facility has 300 letters",
+        "The name of a health system has 300 letters",
         in_line(
             FACILITY_AGGREGATE,
             ENTITY,
-            lambda item: item["metadata"].update(facility="N" * 300),
-            "/metadata/facility",
+            lambda item: item["metadata"].update(systemName="N" * 300),
+            "/metadata/systemName",
         ),
     ),
 )
