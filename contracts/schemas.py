@@ -40,6 +40,7 @@ POLARS_TYPES: dict[ColumnType, type[pl.DataType]] = {
 }
 """Polars type of each logical column type."""
 
+_ESCAPED_NUL = r"\u0000"
 _JSON_NUL = r"(?:^|[^\\])(?:\\\\)*\\u0000"
 """The escape of U+0000; after an odd number of backslashes these six letters are plain text."""
 
@@ -156,7 +157,7 @@ def _keeps(table: Table, frame: pl.DataFrame) -> bool:
     broken = [
         (~condition).any().alias(f"{column.name} {name}")
         for column in table.columns
-        for name, condition in _conditions(column)
+        for name, condition in _conditions(column, strictly=True)
     ]
     broken += [
         pl.col(column.name).is_null().any().alias(f"{column.name} null")
@@ -167,8 +168,11 @@ def _keeps(table: Table, frame: pl.DataFrame) -> bool:
     return distinct == frame.height and not any(frame.select(broken).row(0))
 
 
-def _conditions(column: Column) -> list[tuple[str, pl.Expr]]:
-    """What the non-null values of ``column`` must keep, by name."""
+def _conditions(column: Column, *, strictly: bool = False) -> list[tuple[str, pl.Expr]]:
+    """What the non-null values of ``column`` must keep, by name.
+
+    ``strictly`` asks for what is quick to tell, which values that are as they should be may break too.
+    """
     value = pl.col(column.name)
     conditions: list[tuple[str, pl.Expr]] = []
     if column.type is ColumnType.FLOAT:
@@ -184,7 +188,8 @@ def _conditions(column: Column) -> list[tuple[str, pl.Expr]]:
     if column.type is ColumnType.TEXT:
         conditions.append(("no_nul", ~value.str.contains("\x00", literal=True)))
     elif column.type is ColumnType.JSON:
-        conditions.append(("no_nul", ~value.str.contains(_JSON_NUL)))
+        nul = value.str.contains(_ESCAPED_NUL, literal=True) if strictly else value.str.contains(_JSON_NUL)
+        conditions.append(("no_nul", ~nul))
     return conditions
 
 

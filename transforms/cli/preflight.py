@@ -65,28 +65,28 @@ def preflight(
     ] = None,
 ) -> None:
     """Check a run against the contracts; needs no database."""
-    from transforms.cli.output import note
-    from transforms.reports.failure import as_report
-    from transforms.reports.files import require_writable
-    from transforms.reports.terms import Terms
-    from transforms.reports.text import as_summary
+    # What is imported from here on takes as long as a helper takes to start.
+    with helper_ahead(run_directory) as ahead:
+        from transforms.cli.output import note
+        from transforms.reports.failure import as_report
+        from transforms.reports.files import require_writable
+        from transforms.reports.terms import Terms
+        from transforms.reports.text import as_summary
 
-    for path in (out, write_baseline):
-        if path is not None:
-            require_writable(path)
-    try:
-        # What is imported from here on takes as long as a helper takes to start.
-        with helper_ahead(run_directory) as ahead:
+        for path in (out, write_baseline):
+            if path is not None:
+                require_writable(path)
+        try:
             data, report, terms = _check(
                 run_directory, ahead, select or [], ignore or [], fail_on, baseline, write_baseline
             )
-    except Exception as error:
-        # Programs get their one document whatever happens; people read the message on stderr.
-        failure = as_report(run_directory, error)
-        if output is not ReportFormat.TEXT or out is not None:
-            _deliver(failure, Terms(), None, output, out)
-        _annotate(failure, output)
-        raise
+        except Exception as error:
+            # Programs get their one document whatever happens; people read the message on stderr.
+            failure = as_report(run_directory, error)
+            if output is not ReportFormat.TEXT or out is not None:
+                _deliver(failure, Terms(), None, output, out)
+            _annotate(failure, output)
+            raise
     _deliver(report, terms, data, output, out)
     _annotate(report, output)
     if out is not None:

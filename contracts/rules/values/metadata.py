@@ -115,11 +115,14 @@ def _missing_keys(rows: pl.DataFrame, names: tuple[str, ...], periodic: tuple[st
         absent = {name: ~_has_key(column, name) for name in keys}
         if not absent:
             continue
-        marked = rows.with_columns(**{f"absent_{name}": flag for name, flag in absent.items()})
+        texts = rows.select(column).unique()
+        marked = texts.with_columns(**{f"absent_{name}": flag for name, flag in absent.items()})
         failing = marked.filter(pl.any_horizontal([f"absent_{name}" for name in absent]))
+        if failing.is_empty():
+            continue
         yield from fold(
             rule,
-            failing,
+            rows.join(failing, on=column, nulls_equal=True, maintain_order="left"),
             lambda row, absent=absent: _absent_names(row, absent),  # type: ignore[misc]
             json_path=path,
         )

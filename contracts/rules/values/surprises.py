@@ -107,17 +107,15 @@ def check_negative_values(data: RunData) -> list[Finding]:
 
 def check_patients(data: RunData) -> list[Finding]:
     """Unique patients against encounters of the same entity."""
-    entities = data.frames["raw_entity_results"].select(
-        "source_file",
-        "line_number",
-        "facility_id",
-        "entity_dimensions",
-        "encounters",
-        patients=pl.col("metadata").str.json_path_match("$.uniquePatients").cast(pl.Float64, strict=False),
-    )
+    entities = data.frames["raw_entity_results"]
+    counts = ["metadata", "encounters"]
+    patients = pl.col("metadata").str.json_path_match("$.uniquePatients").cast(pl.Float64, strict=False)
+    more = entities.select(counts).unique().with_columns(patients=patients)
     return fold(
         PATIENTS_EXCEED_ENCOUNTERS,
-        entities.filter(pl.col("patients") > pl.col("encounters")),
+        entities.join(
+            more.filter(pl.col("patients") > pl.col("encounters")), on=counts, maintain_order="left"
+        ),
         "more unique patients than encounters",
         json_path="/metadata/uniquePatients",
         expected=lambda row: f"at most {row['encounters']:.15g}",
@@ -153,15 +151,16 @@ def check_labels(data: RunData) -> list[Finding]:
     """Dimension values against the bundle, every kind of dash taken for a hyphen."""
     allowed = _allowed_labels(data)
     entities = data.frames["raw_entity_results"]
+    distinct = entities.select("entity_dimensions").unique()
     found: list[Finding] = []
     for dimension, labels in allowed.items():
         value = pl.col("entity_dimensions").str.json_path_match(f"$.{dimension}")
-        named = entities.with_columns(label=value).filter(pl.col("label").is_not_null())
+        named = distinct.with_columns(label=value).filter(pl.col("label").is_not_null())
         wanted = pl.Series(labels, dtype=pl.String).str.replace_all(DASHES, "-").implode()
         unknown = named.filter(~pl.col("label").str.replace_all(DASHES, "-").is_in(wanted))
         found += fold(
             UNKNOWN_LABEL,
-            unknown,
+            entities.join(unknown, on="entity_dimensions", maintain_order="left"),
             f"the bundle does not have this {dimension}",
             json_path="/entity",
             actual=lambda row: row["label"],
