@@ -69,7 +69,7 @@ class Classification(Struct, gc=False):
     """One line of classifications.jsonl."""
 
     node_id: str
-    entity_key: dict[str, str]
+    entity_key: Raw
     metric_id: str
     signal_type: str
     severity: Count
@@ -118,10 +118,10 @@ def stage_classifications(source: Source, keys: KeyRing) -> Shard:
 
 
 def _row(item: Classification, keys: KeyRing, line: int) -> tuple[object, ...]:
-    facility_id = item.entity_key.get(FACILITY)
+    entity = decode_member(keys.entity, bytes(item.entity_key), "/entity_key")
+    facility_id, dimensions = entity.facility_id, entity.dimensions
     if facility_id is None:
         raise msgspec.ValidationError(f"Object missing required field `{FACILITY}` - at `$.entity_key`")
-    dimensions = keys.dimensions(item.entity_key.items())
     inputs = indicators = None
     if item.inputs:
         inputs = decode_member(_decode_inputs, item.inputs, "/inputs")

@@ -9,7 +9,7 @@ from contracts.tables.analysis import CONTRIBUTIONS
 from contracts.tables.auxiliary import CONTRIBUTION_FILES, ROW_RUN_IDS
 from transforms.stage.frames import FrameBuilder
 from transforms.stage.keys import FACILITY, KeyRing
-from transforms.stage.reader import DecodingError, Source
+from transforms.stage.reader import DecodingError, Source, decode_member
 from transforms.stage.run_ids import RunIds
 from transforms.stage.shards import Shard
 from transforms.stage.structs import EMPTY, Count, json_text
@@ -49,8 +49,8 @@ class Contribution(Struct, gc=False):
     metric_id: str
     parent_node_id: str | None = None
     child_node_id: str | None = None
-    parent_entity: dict[str, str] = {}
-    child_entity: dict[str, str] | None = None
+    parent_entity: Raw = EMPTY
+    child_entity: Raw = EMPTY
     method: str | None = None
     child_value: float | None = None
     parent_value: float | None = None
@@ -82,6 +82,8 @@ def artifact_file(artifact: ContributionArtifact) -> str:
 
 
 _decode = msgspec.json.Decoder(Contribution).decode
+_NO_VALUES = b"{}"
+_NOBODY = frozenset({b"", b"null", _NO_VALUES})
 _COLUMNS = tuple(
     name for name in CONTRIBUTIONS.column_names if name not in ("run_key", "run_id", "source_file")
 )
@@ -98,13 +100,14 @@ def stage_contributions(source: Source, keys: KeyRing, relative: str, node_metri
     ``node_metrics`` gives the metric of each node.
     """
     builder = FrameBuilder(CONTRIBUTIONS, _COLUMNS, source.findings.append)
+    rows = Rows(keys, node_metrics)
     run_ids = RunIds()
     reader = source.lines(relative)
     for number, line in reader:
         try:
             item = _decode(line)
             if item.parent_node_id is not None and item.child_node_id is not None:
-                builder.add(_row(item, item.parent_node_id, item.child_node_id, keys, node_metrics, number))
+                builder.add(rows.row(item, item.parent_node_id, item.child_node_id, number))
                 run_ids.add(item.run_id, number)
         except DecodingError as error:
             source.report(relative, number, line, error)
@@ -123,52 +126,67 @@ def stage_contributions(source: Source, keys: KeyRing, relative: str, node_metri
     )
 
 
-def _row(
-    item: Contribution,
-    parent_node_id: str,
-    child_node_id: str,
-    keys: KeyRing,
-    node_metrics: dict[str, str],
-    line: int,
-) -> tuple[object, ...]:
-    facility_id = item.parent_entity.get(FACILITY)
-    if facility_id is None:
-        raise msgspec.ValidationError(f"Object missing required field `{FACILITY}` - at `$.parent_entity`")
-    parent = keys.dimensions(item.parent_entity.items())
-    parent_metric = node_metrics.get(parent_node_id, item.metric_id)
-    child_metric = node_metrics.get(child_node_id, item.metric_id)
-    child_text = child_hash = child_key = None
-    if item.child_entity:
-        child = keys.dimensions(item.child_entity.items())
-        child_facility = item.child_entity.get(FACILITY, facility_id)
-        child_text, child_hash = keys.canonical(item.child_entity), child.hash
-        child_key = keys.entity_key(child_metric, child_node_id, child_facility, child.hash)
-    return (
-        parent_node_id,
-        child_node_id,
-        item.metric_id,
-        child_metric,
-        item.method,
-        facility_id,
-        keys.canonical(item.parent_entity),
-        parent.hash,
-        keys.entity_key(parent_metric, parent_node_id, facility_id, parent.hash),
-        child_text,
-        child_hash,
-        child_key,
-        item.child_value,
-        item.parent_value,
-        item.weight_field,
-        item.weight_value,
-        item.weight_share,
-        item.weighted_child_value,
-        item.raw_component,
-        item.contribution_value,
-        item.excess_over_parent,
-        *(
-            json_text(raw)
-            for raw in (item.parent_statistics, item.assumptions, item.fallbacks, item.missing_inputs)
-        ),
-        item.timestamp,
-        line,
-    )
+class Rows:
+    """Makes rows of one file; a parent's key is computed once for all its children."""
+
+    def __init__(self, keys: KeyRing, node_metrics: dict[str, str]) -> None:
+        self._keys = keys
+        self._node_metrics = node_metrics
+        self._parent_keys: dict[tuple[str, str, bytes], str] = {}
+
+    def row(
+        self, item: Contribution, parent_node_id: str, child_node_id: str, line: int
+    ) -> tuple[object, ...]:
+        """The row of a line. Raises msgspec.ValidationError."""
+        raw = bytes(item.parent_entity) or _NO_VALUES
+        parent = decode_member(self._keys.entity, raw, "/parent_entity")
+        facility_id = parent.facility_id
+        if facility_id is None:
+            raise msgspec.ValidationError(
+                f"Object missing required field `{FACILITY}` - at `$.parent_entity`"
+            )
+        parent_metric = self._node_metrics.get(parent_node_id, item.metric_id)
+        place = (parent_node_id, parent_metric, raw)
+        parent_key = self._parent_keys.get(place)
+        if parent_key is None:
+            parent_key = self._parent_keys[place] = self._keys.entity_key(
+                parent_metric, parent_node_id, facility_id, parent.dimensions.hash
+            )
+        child_metric = self._node_metrics.get(child_node_id, item.metric_id)
+        child_text = child_hash = child_key = None
+        raw = bytes(item.child_entity)
+        if raw not in _NOBODY:
+            child = decode_member(self._keys.entity, raw, "/child_entity")
+            child_text, child_hash = child.text, child.dimensions.hash
+            child_key = self._keys.entity_key(
+                child_metric, child_node_id, child.facility_id or facility_id, child_hash
+            )
+        return (
+            parent_node_id,
+            child_node_id,
+            item.metric_id,
+            child_metric,
+            item.method,
+            facility_id,
+            parent.text,
+            parent.dimensions.hash,
+            parent_key,
+            child_text,
+            child_hash,
+            child_key,
+            item.child_value,
+            item.parent_value,
+            item.weight_field,
+            item.weight_value,
+            item.weight_share,
+            item.weighted_child_value,
+            item.raw_component,
+            item.contribution_value,
+            item.excess_over_parent,
+            json_text(item.parent_statistics),
+            json_text(item.assumptions),
+            json_text(item.fallbacks),
+            json_text(item.missing_inputs),
+            item.timestamp,
+            line,
+        )

@@ -10,6 +10,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 FACILITY = "medicareId"
 SYSTEM = "systemName"
 NOT_DIMENSIONS = frozenset({FACILITY, SYSTEM})
@@ -23,6 +25,9 @@ DIMENSION_TITLES: dict[str, str] = {
     "dischargeStatus": "Discharge Status",
     "payerSegment": "Payer Segment",
 }
+
+
+_decode_values = msgspec.json.Decoder(dict[str, str]).decode
 
 
 def canonical_json(values: Mapping[str, str]) -> str:
@@ -58,6 +63,15 @@ class Identity:
     dimensions: Dimensions
 
 
+@dataclass(frozen=True, slots=True)
+class NamedEntity:
+    """An entity that is spelled as an object of names and values; ``text`` is that object, canonical."""
+
+    facility_id: str | None
+    text: str
+    dimensions: Dimensions
+
+
 class KeyRing:
     """Computes keys for the entities of one graph, remembering what repeats."""
 
@@ -68,7 +82,7 @@ class KeyRing:
         self._dimensions: dict[tuple[tuple[str, str], ...], Dimensions] = {}
         self._prefixes: dict[tuple[str, str], str] = {}
         self._facilities: dict[str, str] = {}
-        self._canonical: dict[tuple[tuple[str, str], ...], str] = {}
+        self._entities: dict[bytes, NamedEntity] = {}
 
     def dimensions(self, items: Iterable[tuple[str, str]]) -> Dimensions:
         """Dimensions among the ``(id, value)`` items; facility and system are left out."""
@@ -78,12 +92,17 @@ class KeyRing:
             known = self._dimensions[pairs] = _describe(dict(pairs))
         return known
 
-    def canonical(self, values: Mapping[str, str]) -> str:
-        """As ``canonical_json``, remembered: an entity turns up once for every metric."""
-        pairs = tuple(values.items())
-        known = self._canonical.get(pairs)
+    def entity(self, raw: bytes) -> NamedEntity:
+        """The entity that a JSON object spells, remembered: one turns up once for every metric.
+
+        Raises msgspec.DecodeError where it is no object of texts.
+        """
+        known = self._entities.get(raw)
         if known is None:
-            known = self._canonical[pairs] = canonical_json(values)
+            values = _decode_values(raw)
+            known = self._entities[raw] = NamedEntity(
+                values.get(FACILITY), canonical_json(values), self.dimensions(values.items())
+            )
         return known
 
     def entity_key(self, metric_id: str, node_id: str, facility_id: str, dimensions_hash: str) -> str:

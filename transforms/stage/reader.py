@@ -34,6 +34,7 @@ MAX_CHECKED_DOCUMENT_BYTES = 8 * 1024 * 1024
 _CHUNK = 1024 * 1024
 _BUFFER = 128 * 1024
 """A line of an entity is about as long as what Python reads at a time by default."""
+_COLON = b":"
 _KEY_END = b'":'
 
 
@@ -209,6 +210,7 @@ class LineReader:
         self._source = source
         self._path = path
         self._shapes: set[tuple[int, ...]] = set()
+        self._counted = _COLON
         self.relative = relative
         self.lines = 0
         self.first = 0
@@ -277,12 +279,14 @@ class LineReader:
         looked at and as many keys, a line has no repeated key either, so most need one scan.
         Colons are keys as long as no text has one, and are counted in half the time.
         """
-        shape: tuple[int, ...] = (size, colons := line.count(b":"))
+        if not self._shapes and line.count(_COLON) != line.count(_KEY_END):
+            self._counted = _KEY_END
+        shape: tuple[int, ...] = (size, count := line.count(self._counted))
         if shape in self._shapes:
             return
         keys = line.count(_KEY_END)
-        if keys != colons:
-            shape = (size, colons, keys)
+        if keys != count:
+            shape = (size, count, keys)
             if shape in self._shapes:
                 return
         finding = duplicate_key(self.relative, number, line)
