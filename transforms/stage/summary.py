@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import math
+from operator import itemgetter
 
 from contracts.columns import ColumnType
 from contracts.rules.parsing import INVALID_CSV
@@ -25,7 +25,25 @@ _REQUIRED = (
     FACILITY,
     *(column.name for column in _VALUES),
 )
-_BOOLEANS = {"True": True, "False": False, "true": True, "false": False}
+_BOOLEANS: dict[str, bool | None] = {"": None, "True": True, "False": False, "true": True, "false": False}
+
+
+def _named(*types: ColumnType) -> tuple[str, ...]:
+    return tuple(column.name for column in _VALUES if column.type in types)
+
+
+_TEXTS = _named(ColumnType.TEXT)
+_NUMBERS = _named(ColumnType.INTEGER, ColumnType.FLOAT)
+_TRUTHS = _named(ColumnType.BOOLEAN)
+_texts, _numbers, _truths = (itemgetter(*names) for names in (_TEXTS, _NUMBERS, _TRUTHS))
+_COLUMNS = (
+    *CLASSIFICATION_SUMMARY.column_names[:7],
+    *_TEXTS,
+    *_NUMBERS,
+    *_TRUTHS,
+    "classified_at",
+    "line_number",
+)
 
 
 def stage_classification_summary(source: Source, keys: KeyRing, grouped_by: frozenset[str]) -> Shard:
@@ -33,28 +51,39 @@ def stage_classification_summary(source: Source, keys: KeyRing, grouped_by: froz
 
     ``grouped_by`` are the fields that nodes group by: columns of those names are dimensions.
     """
-    builder = FrameBuilder(
-        CLASSIFICATION_SUMMARY,
-        tuple(name for name in CLASSIFICATION_SUMMARY.column_names if name != "source_file"),
-        source.findings.append,
-    )
-    dimensions = grouped_by | {*DIMENSION_TITLES, FACILITY}
-    cells = [(column.name, _READERS[column.type]) for column in _VALUES]
+    builder = FrameBuilder(CLASSIFICATION_SUMMARY, _COLUMNS, source.findings.append)
+    known = (grouped_by | {*DIMENSION_TITLES}) - {FACILITY}
+    dimensions: list[str] | None = None
     for line, row in read_rows(source, CLASSIFICATION_SUMMARY_FILE, _REQUIRED):
-        values = {name: read(row[name]) if row[name] else None for name, read in cells}
-        wrong = [name for name, value in values.items() if value is None and row[name]]
-        if wrong:
-            _bad_cells(source, line, wrong, row)
+        if dimensions is None:
+            dimensions = [name for name in row if name in known]
+        try:
+            values = _values(row)
+        except (ValueError, KeyError):
+            _bad_cells(source, line, row)
         else:
             identity = _identity(row, keys, dimensions)
-            builder.add((*identity, *values.values(), row.get("timestamp") or None, line))
+            builder.add((*identity, *values, row.get("timestamp") or None, line))
     builder.flush(source_file=CLASSIFICATION_SUMMARY_FILE)
     return Shard({CLASSIFICATION_SUMMARY.name: builder.frame()})
 
 
-def _identity(row: Row, keys: KeyRing, dimensions: frozenset[str]) -> tuple[str, ...]:
+def _values(row: Row) -> tuple[object, ...]:
+    """Values of the row's cells, in the order of columns. Raises ValueError or KeyError where one is none."""
+    numbers = [float(cell) if cell else None for cell in _numbers(row)]
+    # Hardly ever a sum is not finite; only then each number is looked at.
+    if not math.isfinite(sum(filter(None, numbers))) and not all(map(math.isfinite, filter(None, numbers))):
+        raise ValueError("a number is not finite")
+    return (
+        *[cell or None for cell in _texts(row)],
+        *numbers,
+        *[_BOOLEANS[cell] for cell in _truths(row)],
+    )
+
+
+def _identity(row: Row, keys: KeyRing, dimensions: list[str]) -> tuple[str, ...]:
     facility = row[FACILITY]
-    found = keys.dimensions((name, text) for name, text in row.items() if text and name in dimensions)
+    found = keys.dimensions([(name, row[name]) for name in dimensions if row[name]])
     return (
         row["run_id"],
         keys.entity_key(row["metric_id"], row["node_id"], facility, found.hash),
@@ -66,7 +95,13 @@ def _identity(row: Row, keys: KeyRing, dimensions: frozenset[str]) -> tuple[str,
     )
 
 
-def _bad_cells(source: Source, line: int, columns: list[str], row: Row) -> None:
+def _bad_cells(source: Source, line: int, row: Row) -> None:
+    columns = [
+        column.name
+        for column in _VALUES
+        if (column.name in _NUMBERS and row[column.name] and finite(row[column.name]) is None)
+        or (column.name in _TRUTHS and row[column.name] not in _BOOLEANS)
+    ]
     verb = "holds" if len(columns) == 1 else "hold"
     source.findings.append(
         INVALID_CSV.finding(
@@ -77,11 +112,3 @@ def _bad_cells(source: Source, line: int, columns: list[str], row: Row) -> None:
             actual=row[columns[0]][:80],
         )
     )
-
-
-_READERS: dict[ColumnType, Callable[[str], Any]] = {
-    ColumnType.TEXT: str,
-    ColumnType.INTEGER: finite,
-    ColumnType.FLOAT: finite,
-    ColumnType.BOOLEAN: _BOOLEANS.get,
-}
