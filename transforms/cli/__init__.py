@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import signal
 import sys
 from types import FrameType
@@ -15,8 +13,6 @@ _TERMINATED = 128 + signal.SIGTERM
 def main() -> None:
     """Run the command line; documented errors end with their own exit code and one clear message."""
     signal.signal(signal.SIGTERM, _terminate)
-    # What is there when the command ends goes with the process: it need not be searched for garbage before.
-    atexit.register(gc.freeze)
     try:
         from transforms.cli.app import app
 
