@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
-from functools import cache
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any
 
 import structlog
@@ -159,8 +158,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with _prepared(engine, settings):
             await listener.start()
             async with live_feed(engine, listener) as app.state.live_feed:
-                _settle()
-                yield
+                with _settled():
+                    yield
     finally:
         await listener.stop()
         await engine.dispose()
@@ -168,14 +167,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await replica.dispose()
 
 
-@cache
-def _settle() -> None:
-    """Leave what stands once the first application has started out of every later search for garbage.
+@contextmanager
+def _settled() -> Iterator[None]:
+    """Leave what stands when the application has started out of every search for garbage while it serves.
 
     That is some hundred thousand objects, most of what there is; to go through them stops all requests.
     """
     gc.collect()
     gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @asynccontextmanager
