@@ -167,9 +167,11 @@ async def load_only(
             raise PublishedRunProtected(
                 run.run_key, "its rows and its marts change together", "use `compass ingest --force DIR`"
             )
+        # Before the files are read: those that change meanwhile are not taken for what was loaded.
+        with progress.step("Comparing"), result.timed("checksum"):
+            checksum = run_checksum(run.path)
         staged, verdict = await _staged(run, result, progress, skip_preflight=skip_preflight)
         with result.timed("load"):
-            checksum = run_checksum(run.path)
             result.row_counts = await load(connection, run, staged.data, checksum, progress, verdict=verdict)
         result.report = await verdict.report()
         await registry.record_durations(connection, run.run_key, result.durations)
