@@ -109,7 +109,10 @@ def _nested_run_hint(root: Path) -> str:
 def _document(root: Path, relative: str) -> dict[str, Any]:
     """The JSON object of the run; empty where it cannot be read (staging reports that)."""
     try:
-        value = msgspec.json.decode(resolve_inside(root, Path(relative)).read_bytes().removeprefix(UTF8_BOM))
+        path = resolve_inside(root, Path(relative))
+        # Whoever opens a pipe waits for somebody to write to it.
+        content = path.read_bytes() if path.is_file() else b""
+        value = msgspec.json.decode(content.removeprefix(UTF8_BOM))
     except (OSError, PathEscapesRun, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
