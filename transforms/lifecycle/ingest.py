@@ -80,8 +80,8 @@ async def ingest(
 
     A run whose files are unchanged goes on where an earlier ingest stopped, and is left alone
     once published; ``force`` does everything again. ``skip_preflight`` loads in spite of
-    findings (schemas are enforced all the same). Raises ContractsBroken, RunBusy, BuildFailed,
-    PublishedRunProtected, DatabaseUnavailable.
+    findings (schemas are enforced all the same). Raises RunNotReadable, ContractsBroken, RunBusy,
+    BuildFailed, PublishedRunProtected, DatabaseUnavailable.
     """
     result = IngestResult(run.run_key)
     builder: EngineName = "native" if engine == "duckdb" else engine
@@ -157,7 +157,7 @@ async def load_only(
 ) -> IngestResult:
     """Preflight and load ``run``, without building; an earlier load of it is replaced.
 
-    Raises ContractsBroken, RunBusy, PublishedRunProtected, DatabaseUnavailable.
+    Raises RunNotReadable, ContractsBroken, RunBusy, PublishedRunProtected, DatabaseUnavailable.
     """
     result = IngestResult(run.run_key)
     async with connect_to(database_url) as connection, run_lock(connection, run.run_key, on_busy):

@@ -114,9 +114,9 @@ class Watcher:
         for arrival in arrivals:
             try:
                 runs[arrival.path] = open_run(arrival.path)
-            except CompassError:
-                # It went away, or is being replaced: the next look sees what it is then.
-                continue
+            except CompassError as error:
+                # It may have gone away, or be in work: the next look sees what it is then.
+                self._say(WatchEvent("waiting", arrival.path, reason=error.message))
         places = _places(runs)
         opened = [(runs[arrival.path], arrival) for arrival in new if arrival.path in runs]
         # Oldest first, so that the newest run of each graph is the one that is served in the end.
@@ -132,7 +132,8 @@ class Watcher:
         """Do what is to do for ``run``; False when it has to be tried again."""
         try:
             checksum = await asyncio.to_thread(run_checksum, run.path)
-        except OSError:
+        except CompassError as error:
+            self._say(WatchEvent("waiting", run.path, run.run_key, error.message))
             return False
         await registry.fail_interrupted(connection)
         known = await registry.get_run(connection, run.run_key)
