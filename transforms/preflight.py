@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from contracts.findings import Finding, Report, Severity
 from contracts.rules import parsing, schema
 from contracts.rules.registry import RULES
 from contracts.run_data import RunData
+from transforms.errors import RunNotReadable
 from transforms.helper import HelperProcess
 from transforms.progress import Progress
 from transforms.run import Run
@@ -43,7 +45,7 @@ class Staged:
 
 
 def stage(run: Run, progress: Progress) -> Staged:
-    """Read ``run`` and check that its rows fit the schemas."""
+    """Read ``run`` and check that its rows fit the schemas. Raises RunNotReadable."""
     started = time.perf_counter()
     data = _read(run, progress)
     return Staged(run, data, check_schemas(data), started)
@@ -65,9 +67,14 @@ def preflight(
 
 
 def _read(run: Run, progress: Progress, ahead: HelperProcess | None = None) -> RunData:
-    size = sum(path.stat().st_size for path in _files(run.path))
-    with progress.step("Reading", size) as advance:
-        return stage_run(run, advance, ahead=ahead)
+    size = sum(_sizes(run.path))
+    try:
+        with progress.step("Reading", size) as advance:
+            return stage_run(run, advance, ahead=ahead)
+    except PermissionError as error:
+        # A folder whose files have names, and nothing else that may be looked at.
+        reason = f"{error.filename}: {error.strerror}"
+        raise RunNotReadable(run.path, reason, "check its permissions") from error
 
 
 def _report(run: Run, data: RunData, findings: list[Finding], started: float, *, rules: bool) -> Report:
@@ -81,5 +88,9 @@ def _report(run: Run, data: RunData, findings: list[Finding], started: float, *,
     )
 
 
-def _files(root: Path) -> Iterator[Path]:
-    return (path for path in root.rglob("*") if path.is_file() and not path.is_symlink())
+def _sizes(root: Path) -> Iterator[int]:
+    """Bytes of each file below ``root``; staging reports those that may not even be looked at."""
+    for path in root.rglob("*"):
+        with suppress(PermissionError):
+            if path.is_file() and not path.is_symlink():
+                yield path.stat().st_size

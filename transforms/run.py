@@ -59,6 +59,7 @@ class Run:
 def resolve_inside(root: Path, relative: Path) -> Path:
     """``root / relative`` with links followed; raises PathEscapesRun where one leads out.
 
+    Raises PermissionError where a folder on the way, and no link, may not be looked into.
     ``root`` is resolved already, ``relative`` neither absolute nor climbing.
     """
     path = root / relative
@@ -69,11 +70,23 @@ def resolve_inside(root: Path, relative: Path) -> Path:
         except (FileNotFoundError, NotADirectoryError):
             resolved = path.resolve()
     except (OSError, RuntimeError) as error:
+        if isinstance(error, PermissionError) and _link(root, relative) is None:
+            raise
         raise PathEscapesRun(relative.as_posix(), relative.as_posix()) from error
     if resolved.is_relative_to(root):
         return resolved
-    links = (part for part in reversed([relative, *relative.parents]) if (root / part).is_symlink())
-    raise PathEscapesRun(relative.as_posix(), next(links, relative).as_posix())
+    raise PathEscapesRun(relative.as_posix(), (_link(root, relative) or relative).as_posix())
+
+
+def _link(root: Path, relative: Path) -> Path | None:
+    """The first link on the way from ``root`` to ``relative``, as far as that may be looked at."""
+    for part in reversed([relative, *relative.parents]):
+        try:
+            if (root / part).is_symlink():
+                return part
+        except PermissionError:
+            return None
+    return None
 
 
 def open_run(path: Path) -> Run:
@@ -82,6 +95,13 @@ def open_run(path: Path) -> Run:
     Graph name and run id come from the manifests, so that a run copied to another place keeps
     its identity; folder names stand in where the manifests do not say. Raises RunNotReadable.
     """
+    try:
+        return _open(path)
+    except PermissionError as error:
+        raise RunNotReadable(path, error.strerror or str(error), "check its permissions") from error
+
+
+def _open(path: Path) -> Run:
     if not path.exists():
         raise RunNotReadable(path, "there is no such directory", "check the path")
     if not path.is_dir():
@@ -109,7 +129,10 @@ def _nested_run_hint(root: Path) -> str:
 def _document(root: Path, relative: str) -> dict[str, Any]:
     """The JSON object of the run; empty where it cannot be read (staging reports that)."""
     try:
-        value = msgspec.json.decode(resolve_inside(root, Path(relative)).read_bytes().removeprefix(UTF8_BOM))
+        path = resolve_inside(root, Path(relative))
+        # Whoever opens a pipe waits for somebody to write to it.
+        content = path.read_bytes() if path.is_file() else b""
+        value = msgspec.json.decode(content.removeprefix(UTF8_BOM))
     except (OSError, PathEscapesRun, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

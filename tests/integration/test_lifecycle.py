@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import asyncpg
@@ -27,6 +28,7 @@ from tests.support.lifecycle import (
 )
 from tests.support.manifests import connected, execute, rows
 from tests.support.run_copies import RunCopy
+from transforms.checksum import run_checksum
 from transforms.engines.errors import BuildFailed
 from transforms.lifecycle.build import RunNotLoaded, build_named
 from transforms.lifecycle.diff import RunHasNoMarts, diff_runs
@@ -35,7 +37,7 @@ from transforms.lifecycle.prune import GraphUnknown, prune
 from transforms.lifecycle.publish import publish_named
 from transforms.lifecycle.published import PublishedRunProtected
 from transforms.lifecycle.rollback import GraphUnclear, NothingToRollBackTo, rollback
-from transforms.progress import NoProgress
+from transforms.progress import Advance, NoProgress
 from transforms.run import open_run
 from transforms.synth import generate_run
 from transforms.synth.corruptions.artifacts import CLASSIFICATIONS
@@ -207,6 +209,25 @@ async def test_loading_replaces_a_run_and_touches_no_other(database: str, copies
     }
     assert await digests(database, A) == served
     assert await state(database, B) == ("loaded", None)
+
+
+async def test_files_that_change_while_they_are_loaded_are_not_taken_for_what_was_loaded(
+    database: str, copies: dict[str, RunCopy]
+) -> None:
+    """A file changes as soon as its rows are read: what the registry keeps is of the files before."""
+
+    class ChangedOnce(NoProgress):
+        @contextmanager
+        def step(self, name: str, total: int | None = None) -> Iterator[Advance]:
+            yield lambda amount: None
+            if name == "Reading":
+                copies[B].edit_lines(CLASSIFICATIONS, lambda lines: lines[:-1])
+
+    run = open_run(copies[B].path)
+    before = run_checksum(run.path)
+    await load_only(database, run, progress=ChangedOnce(), skip_preflight=True)
+    assert run_checksum(run.path) != before
+    assert await rows(database, f"select checksum from public.runs where run_key = '{B}'") == [(before,)]
 
 
 @pytest.mark.parametrize("run_key", [A, B])

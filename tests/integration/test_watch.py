@@ -199,6 +199,25 @@ async def test_what_people_decided_is_not_undone(database: str, baseline: Baseli
     assert await state(database, A) == (None, None)
 
 
+async def test_of_two_directories_with_one_run_that_named_like_it_counts(
+    database: str, baseline: Baseline, inbox: Path
+) -> None:
+    run = arrive(inbox, baseline.b)
+    # Sorts before it, and differs.
+    copy = arrive(inbox, baseline.b, "!" + baseline.b.path.name)
+    copy.write(NODE_YAML, copy.read(NODE_YAML) + b"# of the copy\n")
+    events = once(inbox, database)
+    assert told(events) == [("waiting", B), ("published", B)]
+    assert events[0]["path"] == str(copy.path)
+    assert events[0]["reason"].startswith(f"{run.path} holds this run as well")
+    before = await snapshot(database)
+    assert told(once(inbox, database)) == [("waiting", B)]
+    assert await snapshot(database) == before
+    # Without the other it counts.
+    shutil.rmtree(run.path)
+    assert told(once(inbox, database)) == [("published", B)]
+
+
 def test_a_run_is_stable_when_its_files_looked_the_same_for_long_enough(
     baseline: Baseline, inbox: Path
 ) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from transforms.checksum import run_checksum
 from transforms.errors import RunNotReadable
 from transforms.run import open_run
 
@@ -39,6 +41,17 @@ def test_the_semantic_manifest_stands_in(tmp_path: Path) -> None:
 def test_folders_name_the_run_where_manifests_do_not(tmp_path: Path) -> None:
     run = open_run(make_run(tmp_path / "graph" / "20260101000000", index="{broken", manifest="[" * 9999))
     assert run.run_key == "graph/20260101000000"
+
+
+@pytest.mark.parametrize(
+    "relative", ["results/index.json", "run_manifest.json", "run_manifest.semantic.json"]
+)
+def test_a_pipe_in_the_place_of_a_manifest_is_not_waited_for(relative: str, tmp_path: Path) -> None:
+    root = make_run(tmp_path / "graph" / "20260101000000")
+    (root / relative).unlink(missing_ok=True)
+    os.mkfifo(root / relative)
+    assert open_run(root).run_key == "graph/20260101000000"
+    assert run_checksum(root)
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "line\nbreak", "nul\x00", 7, None])

@@ -76,25 +76,43 @@ class Arrivals:
     def _candidates(self) -> Iterator[Path]:
         for pattern in ("*", "*/*"):
             for path in self._root.glob(pattern):
-                if all((path / name).is_file() for name in _COMPLETE):
+                if all(_may_be_file(path / name) for name in _COMPLETE):
                     yield path
 
 
+def _may_be_file(path: Path) -> bool:
+    """Whether ``path`` is a file, or lies where nobody lets us look: that is said when it is opened."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
+
+
 def _fingerprint(root: Path) -> str | None:
-    """Digest over name, size and times of every file; None when files come and go meanwhile."""
+    """Digest over name, size and times of every file; None when files come and go meanwhile.
+
+    What may not be looked at has its name only.
+    """
     digest = hashlib.sha256()
     try:
-        for folder, folders, names in os.walk(root, onerror=_raise):
+        for folder, folders, names in os.walk(root, onerror=_raise_unless_forbidden):
             folders.sort()
             for name in sorted(names):
-                path = os.path.join(folder, name)
-                status = os.lstat(path)
-                facts = (path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+                facts = _facts(os.path.join(folder, name))
                 digest.update(repr(facts).encode(errors="surrogateescape"))
     except OSError:
         return None
     return digest.hexdigest()
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _facts(path: str) -> tuple[str | int, ...]:
+    try:
+        status = os.lstat(path)
+    except PermissionError:
+        return (path,)
+    return (path, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def _raise_unless_forbidden(error: OSError) -> None:
+    if not isinstance(error, PermissionError):
+        raise error

@@ -80,8 +80,8 @@ async def ingest(
 
     A run whose files are unchanged goes on where an earlier ingest stopped, and is left alone
     once published; ``force`` does everything again. ``skip_preflight`` loads in spite of
-    findings (schemas are enforced all the same). Raises ContractsBroken, RunBusy, BuildFailed,
-    PublishedRunProtected, DatabaseUnavailable.
+    findings (schemas are enforced all the same). Raises RunNotReadable, ContractsBroken, RunBusy,
+    BuildFailed, PublishedRunProtected, DatabaseUnavailable.
     """
     result = IngestResult(run.run_key)
     builder: EngineName = "native" if engine == "duckdb" else engine
@@ -157,7 +157,7 @@ async def load_only(
 ) -> IngestResult:
     """Preflight and load ``run``, without building; an earlier load of it is replaced.
 
-    Raises ContractsBroken, RunBusy, PublishedRunProtected, DatabaseUnavailable.
+    Raises RunNotReadable, ContractsBroken, RunBusy, PublishedRunProtected, DatabaseUnavailable.
     """
     result = IngestResult(run.run_key)
     async with connect_to(database_url) as connection, run_lock(connection, run.run_key, on_busy):
@@ -167,9 +167,11 @@ async def load_only(
             raise PublishedRunProtected(
                 run.run_key, "its rows and its marts change together", "use `compass ingest --force DIR`"
             )
+        # Before the files are read: those that change meanwhile are not taken for what was loaded.
+        with progress.step("Comparing"), result.timed("checksum"):
+            checksum = run_checksum(run.path)
         staged, verdict = await _staged(run, result, progress, skip_preflight=skip_preflight)
         with result.timed("load"):
-            checksum = run_checksum(run.path)
             result.row_counts = await load(connection, run, staged.data, checksum, progress, verdict=verdict)
         result.report = await verdict.report()
         await registry.record_durations(connection, run.run_key, result.durations)

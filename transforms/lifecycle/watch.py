@@ -104,27 +104,36 @@ class Watcher:
         if new:
             async with connect_to(self._database_url) as connection, _turn(connection, wait=wait) as mine:
                 if mine:
-                    await self._bring_in(connection, new)
+                    await self._bring_in(connection, arrivals, new)
         return arrivals
 
-    async def _bring_in(self, connection: asyncpg.Connection, arrivals: list[Arrival]) -> None:
-        opened: list[tuple[Run, Arrival]] = []
+    async def _bring_in(
+        self, connection: asyncpg.Connection, arrivals: list[Arrival], new: list[Arrival]
+    ) -> None:
+        runs: dict[Path, Run] = {}
         for arrival in arrivals:
             try:
-                opened.append((open_run(arrival.path), arrival))
-            except CompassError:
-                # It went away, or is being replaced: the next look sees what it is then.
-                continue
+                runs[arrival.path] = open_run(arrival.path)
+            except CompassError as error:
+                # It may have gone away, or be in work: the next look sees what it is then.
+                self._say(WatchEvent("waiting", arrival.path, reason=error.message))
+        places = _places(runs)
+        opened = [(runs[arrival.path], arrival) for arrival in new if arrival.path in runs]
         # Oldest first, so that the newest run of each graph is the one that is served in the end.
         for run, arrival in sorted(opened, key=lambda each: (each[0].graph_name, each[0].run_id)):
-            if await self._settle(connection, run):
+            place = places[run.run_key]
+            if place != arrival.path:
+                reason = f"{place} holds this run as well, and is what counts; remove one of them"
+                self._say(WatchEvent("waiting", arrival.path, run.run_key, reason))
+            elif await self._settle(connection, run):
                 self._settled[arrival.path] = arrival.fingerprint
 
     async def _settle(self, connection: asyncpg.Connection, run: Run) -> bool:
         """Do what is to do for ``run``; False when it has to be tried again."""
         try:
             checksum = await asyncio.to_thread(run_checksum, run.path)
-        except OSError:
+        except CompassError as error:
+            self._say(WatchEvent("waiting", run.path, run.run_key, error.message))
             return False
         await registry.fail_interrupted(connection)
         known = await registry.get_run(connection, run.run_key)
@@ -180,6 +189,17 @@ class Watcher:
         else:
             self._waiting.pop(event.path, None)
         self._tell(event)
+
+
+def _places(runs: dict[Path, Run]) -> dict[str, Path]:
+    """The directory that counts for each run key, of several the one that is named like its run.
+
+    Were all taken, each start of a watcher would replace one by the other.
+    """
+    places: dict[str, Path] = {}
+    for path, run in sorted(runs.items(), key=lambda each: (each[0].name != each[1].run_id, each[0])):
+        places.setdefault(run.run_key, path)
+    return places
 
 
 @asynccontextmanager
