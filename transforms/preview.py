@@ -13,7 +13,7 @@ from transforms.compiled.build import load_verified
 from transforms.compiled.manifest import PROJECT
 from transforms.engines.base import Progress as NodeProgress
 from transforms.engines.duckdb import DuckDbEngine, load_frames
-from transforms.errors import CompassError, UsageError
+from transforms.errors import RunBroken, UsageError
 from transforms.preflight import preflight
 from transforms.progress import Progress
 from transforms.run import Run
@@ -29,14 +29,15 @@ class QueryFailed(UsageError):
         super().__init__(f"the query failed: {reason}", f"marts are in schema {MARTS}, e.g. fct_signals")
 
 
-class BrokenRun(CompassError):
+class BrokenRun(RunBroken):
     """The run does not parse, or its rows do not fit the schemas."""
 
-    exit_code = 1
-
     def __init__(self, report: Report) -> None:
-        self.report = report
-        super().__init__(f"{report.run_key} cannot be previewed: it breaks its contracts")
+        super().__init__(
+            report,
+            "cannot be previewed: it breaks its contracts",
+            "mend what is listed; `compass preflight` checks everything",
+        )
 
 
 class Preview:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from enum import StrEnum
@@ -133,6 +132,7 @@ def _check(
 def _deliver(
     report: Report, terms: Terms, data: RunData | None, output: ReportFormat, out: Path | None
 ) -> None:
+    from transforms.cli.output import print_text, write
     from transforms.reports import as_text
     from transforms.reports.files import write_atomically
     from transforms.reports.formats import FORMATS
@@ -140,25 +140,19 @@ def _deliver(
     if out is not None:
         write_atomically(out, FORMATS[output](report, terms, data))
     elif output is ReportFormat.TEXT:
-        _print(as_text(report, terms, colour=_colour()) + "\n")
+        print_text(as_text(report, terms, colour=_colour()))
     else:
-        _print(FORMATS[output](report, terms, data))
+        write(FORMATS[output](report, terms, data))
 
 
 def _annotate(report: Report, output: ReportFormat) -> None:
     """In a GitHub workflow, say in the margin of the data what the text says."""
     if output is ReportFormat.TEXT and os.environ.get("GITHUB_ACTIONS") == "true":
+        from transforms.cli.output import write
         from transforms.reports.formats import FORMATS
         from transforms.reports.terms import Terms
 
-        _print(FORMATS["github"](report, Terms(), None))
-
-
-def _print(text: str) -> None:
-    # The terminal's own encoding may lack what data holds, and programs expect UTF-8.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.stdout.write(text)
+        write(FORMATS["github"](report, Terms(), None))
 
 
 def _colour() -> bool:
