@@ -26,6 +26,15 @@ class UsageError(CompassError):
     exit_code = 2
 
 
+class FolderNotWritable(UsageError):
+    """Files cannot be written into the folder that was named for them."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"cannot write {path}: {reason}", "name a folder that you may write to, with room")
+
+
 class RunNotReadable(CompassError):
     """The directory is not a run, or cannot be read as one."""
 

@@ -13,9 +13,10 @@ from transforms.compiled.build import load_verified
 from transforms.compiled.manifest import PROJECT
 from transforms.engines.base import Progress as NodeProgress
 from transforms.engines.duckdb import DuckDbEngine, load_frames
-from transforms.errors import RunBroken, UsageError
+from transforms.errors import FolderNotWritable, RunBroken, UsageError
 from transforms.preflight import preflight
 from transforms.progress import Progress
+from transforms.reports.files import replacing
 from transforms.run import Run
 from transforms.transpile.compiled import load_translations
 
@@ -109,11 +110,17 @@ class Preview:
         return self.query("select * from fct_signals order by entity_key")
 
     def export(self, folder: Path) -> list[Path]:
-        """Write each mart to ``folder`` as Parquet; returns the files."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write each mart to ``folder`` as Parquet; returns the files. Raises FolderNotWritable."""
         files = []
-        for name in self.row_counts():
-            path = folder / f"{name}.parquet"
-            self.query(f'select * from "{name}"').write_parquet(path)  # noqa: S608 - a model's name
-            files.append(path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in self.row_counts():
+                path = folder / f"{name}.parquet"
+                rows = self.query(f'select * from "{name}"')  # noqa: S608 - a model's name
+                with replacing(path) as unfinished:
+                    rows.write_parquet(unfinished)
+                files.append(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise FolderNotWritable(folder, reason) from error
         return files

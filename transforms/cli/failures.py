@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from backend.errors import DomainError
+from transforms.cli.foreseen import foreseen
 from transforms.cli.options import json_asked_for
 from transforms.cli.output import StdoutFailed, note, print_json, print_json_line, print_text
 from transforms.errors import CompassError, RunBroken
@@ -29,6 +30,7 @@ def report_failure(error: Exception) -> int:
     Stdout gets the report of a run that breaks its contracts and, where JSON was asked for, any other
     failure as a document: programs find one there, whatever happens.
     """
+    error = foreseen(error) or error
     failure = _describe(error)
     try:
         _print_result(error, failure)

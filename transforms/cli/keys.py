@@ -9,6 +9,9 @@ import typer
 from backend.enums import UserRole
 from transforms.cli.options import Format, OutputFormat
 
+_MOST_DAYS = 36500
+"""A century: what a calendar holds ends later, and no key is meant to."""
+
 app = typer.Typer(help="API keys of users.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -20,7 +23,8 @@ def create(
         UserRole | None, typer.Option(help="Make the user with this role if there is none yet.")
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, help="Days until the key expires; default: never.")
+        int | None,
+        typer.Option(min=1, max=_MOST_DAYS, help="Days until the key expires; default: never."),
     ] = None,
     output: OutputFormat = Format.TEXT,
 ) -> None:

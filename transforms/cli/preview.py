@@ -87,9 +87,11 @@ def _published(graph_name: str, like: pl.DataFrame) -> pl.DataFrame:
     import asyncio
 
     from transforms.database import connection, database
+    from transforms.schema import prepare
     from transforms.signal_diff import published_signals
 
     async def fetch(url: str) -> pl.DataFrame:
+        await prepare(url)
         async with connection(url) as opened:
             return await published_signals(opened, graph_name, like.schema)
 
