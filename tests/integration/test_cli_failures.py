@@ -218,3 +218,17 @@ def test_a_graph_name_that_no_folder_can_have_is_refused(tmp_path: Path) -> None
 
 def test_keys_do_not_outlive_the_calendar() -> None:
     assert compass("keys", "create", "ann@example.org", "--days", "99999999", check=False).code == 2
+
+
+@pytest.mark.parametrize("address", ["not an email", "", "ann@", f"{'a' * 250}@example.org"])
+def test_keys_make_no_user_that_the_api_would_refuse(address: str, migrated_url: str) -> None:
+    failed = compass("keys", "create", address, "--role", "admin", check=False, database_url=migrated_url)
+    assert (failed.code, failed.stdout) == (2, "")
+    assert failed.stderr.startswith(f"error: {address!r} is no e-mail address")
+    assert compass("keys", "list", "-f", "json", database_url=migrated_url).json() == []
+
+
+def test_a_preview_gives_one_result() -> None:
+    failed = compass("preview", SAMPLE, "--sql", "select 1 as x", "--diff", SAMPLE, check=False)
+    assert (failed.code, failed.stdout) == (2, "")
+    assert failed.stderr.startswith("error: --sql and --diff")

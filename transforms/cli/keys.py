@@ -38,6 +38,8 @@ def create(
     from transforms.lifecycle.transaction import transaction
     from transforms.schema import prepare
 
+    if role is not None:
+        _require_user(email, role)
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
 
     async def make(url: str) -> str:
@@ -54,6 +56,22 @@ def create(
     else:
         print_text(key)
         note("Keep it: it cannot be shown again.")
+
+
+def _require_user(email: str, role: UserRole) -> None:
+    """Raise UsageError unless the API would take a user with this address, too."""
+    from pydantic import ValidationError
+
+    from backend.schemas.users import NewUser
+    from transforms.errors import UsageError
+
+    try:
+        NewUser(email=email, name=email, role=role)
+    except ValidationError as error:
+        raise UsageError(
+            f"{email!r} is no e-mail address for a user",
+            "give one such as ann@example.org, without blanks, of 255 characters at most",
+        ) from error
 
 
 @app.command("list")

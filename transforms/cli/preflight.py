@@ -67,14 +67,18 @@ def preflight(
     # What is imported from here on takes as long as a helper takes to start.
     with helper_ahead(run_directory) as ahead:
         from transforms.cli.output import note
+        from transforms.errors import UsageError
         from transforms.reports.failure import as_report
-        from transforms.reports.files import require_writable
         from transforms.reports.terms import Terms
         from transforms.reports.text import as_summary
 
-        for path in (out, write_baseline):
-            if path is not None:
-                require_writable(path)
+        try:
+            _require_places(out, write_baseline)
+        except UsageError as error:
+            # As below, but never to the file, which may be the very thing that is wrong.
+            if output is not ReportFormat.TEXT:
+                _deliver(as_report(run_directory, error), Terms(), None, output, None)
+            raise
         try:
             data, report, terms = _check(
                 run_directory, ahead, select or [], ignore or [], fail_on, baseline, write_baseline
@@ -92,6 +96,20 @@ def preflight(
         note(as_summary(report, terms))
     if terms.failed(report):
         raise typer.Exit(1)
+
+
+def _require_places(out: Path | None, write_baseline: Path | None) -> None:
+    """Raise UsageError unless each file can be written, without writing over the other."""
+    from transforms.errors import UsageError
+    from transforms.reports.files import require_writable
+
+    for path in (out, write_baseline):
+        if path is not None:
+            require_writable(path)
+    if out is not None and write_baseline is not None and out.resolve() == write_baseline.resolve():
+        raise UsageError(
+            f"--output and --write-baseline name one file: {out}", "name two: one would replace the other"
+        )
 
 
 def _check(
