@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 
-from transforms.reports.files import replacing
+from transforms.files import replacing
 
 with warnings.catch_warnings():
     # The package looks for a runtime folder at import and falls back by itself.

@@ -14,9 +14,9 @@ from transforms.compiled.manifest import PROJECT
 from transforms.engines.base import Progress as NodeProgress
 from transforms.engines.duckdb import DuckDbEngine, load_frames
 from transforms.errors import FolderNotWritable, RunBroken, UsageError
+from transforms.files import replacing
 from transforms.preflight import preflight
 from transforms.progress import Progress
-from transforms.reports.files import replacing
 from transforms.run import Run
 from transforms.transpile.compiled import load_translations
 

@@ -101,7 +101,7 @@ def preflight(
 def _require_places(out: Path | None, write_baseline: Path | None) -> None:
     """Raise UsageError unless each file can be written, without writing over the other."""
     from transforms.errors import UsageError
-    from transforms.reports.files import require_writable
+    from transforms.files import require_writable
 
     for path in (out, write_baseline):
         if path is not None:
@@ -125,9 +125,9 @@ def _check(
     from contracts.findings import Severity
     from transforms.cli.output import note, progress_bars
     from transforms.errors import RunNotReadable
+    from transforms.files import write_atomically
     from transforms.preflight import preflight as check_run
     from transforms.reports.baseline import Baseline, as_baseline, read_baseline
-    from transforms.reports.files import write_atomically
     from transforms.reports.terms import Selection, judge
     from transforms.run import open_run
 
@@ -151,8 +151,8 @@ def _deliver(
     report: Report, terms: Terms, data: RunData | None, output: ReportFormat, out: Path | None
 ) -> None:
     from transforms.cli.output import print_text, write
+    from transforms.files import write_atomically
     from transforms.reports import as_text
-    from transforms.reports.files import write_atomically
     from transforms.reports.formats import FORMATS
 
     if out is not None:
