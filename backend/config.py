@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -147,7 +148,7 @@ class Settings(BaseSettings):
     @field_validator("DATABASE_URL", "READ_DATABASE_URL")
     @classmethod
     def _with_driver(cls, url: str | None) -> str | None:
-        return None if url is None else with_driver(url)
+        return None if url is None else _parsing(with_driver(url))
 
     @property
     def cors_origins(self) -> list[str]:
@@ -162,6 +163,21 @@ def with_driver(url: str) -> str:
         # The URL itself may hold a password and is not repeated.
         raise ValueError(f"expected a URL that starts with one of {', '.join(f'{s}://' for s in _SCHEMES)}")
     return f"{DRIVER}://{rest}"
+
+
+def _parsing(url: str) -> str:
+    """``url`` itself; raises ValueError when host or port do not parse."""
+    try:
+        hosts = urlsplit(url).netloc.rpartition("@")[2]
+        for host in hosts.split(","):
+            _ = urlsplit(f"//{host}").port
+    except ValueError:
+        # Its text may repeat the URL.
+        raise ValueError(
+            "host or port does not parse: expected user:password@host:port/database with a port up to 65535, "
+            "an IPv6 address in brackets, and special characters of the password written as %XX"
+        ) from None
+    return url
 
 
 def without_driver(url: str) -> str:

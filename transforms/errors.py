@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from contracts.findings import Report
 
 
 class CompassError(Exception):
@@ -23,6 +26,15 @@ class UsageError(CompassError):
     exit_code = 2
 
 
+class FolderNotWritable(UsageError):
+    """Files cannot be written into the folder that was named for them."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"cannot write {path}: {reason}", "name a folder that you may write to, with room")
+
+
 class RunNotReadable(CompassError):
     """The directory is not a run, or cannot be read as one."""
 
@@ -32,6 +44,16 @@ class RunNotReadable(CompassError):
         self.path = path
         self.reason = reason
         super().__init__(f"{path} is not a readable run: {reason}", hint)
+
+
+class RunBroken(CompassError):
+    """The run breaks its contracts, as ``report`` lists."""
+
+    exit_code = 1
+
+    def __init__(self, report: Report, consequence: str, hint: str) -> None:
+        self.report = report
+        super().__init__(f"{report.run_key} {consequence}", hint)
 
 
 class DatabaseUnavailable(CompassError):

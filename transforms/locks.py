@@ -19,3 +19,6 @@ RAW_TABLE_DDL: Final = 0x51C0_0002
 
 WATCH: Final = 0x51C0_0003
 """Held by the watcher whose turn it is: of several, one brings runs in."""
+
+EMBEDDED_DATABASE: Final = 0x51C0_0004
+"""Held while the embedded server is asked for its database, and makes it."""

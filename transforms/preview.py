@@ -13,7 +13,8 @@ from transforms.compiled.build import load_verified
 from transforms.compiled.manifest import PROJECT
 from transforms.engines.base import Progress as NodeProgress
 from transforms.engines.duckdb import DuckDbEngine, load_frames
-from transforms.errors import CompassError, UsageError
+from transforms.errors import FolderNotWritable, RunBroken, UsageError
+from transforms.files import replacing
 from transforms.preflight import preflight
 from transforms.progress import Progress
 from transforms.run import Run
@@ -29,14 +30,15 @@ class QueryFailed(UsageError):
         super().__init__(f"the query failed: {reason}", f"marts are in schema {MARTS}, e.g. fct_signals")
 
 
-class BrokenRun(CompassError):
+class BrokenRun(RunBroken):
     """The run does not parse, or its rows do not fit the schemas."""
 
-    exit_code = 1
-
     def __init__(self, report: Report) -> None:
-        self.report = report
-        super().__init__(f"{report.run_key} cannot be previewed: it breaks its contracts")
+        super().__init__(
+            report,
+            "cannot be previewed: it breaks its contracts",
+            "mend what is listed; `compass preflight` checks everything",
+        )
 
 
 class Preview:
@@ -108,11 +110,17 @@ class Preview:
         return self.query("select * from fct_signals order by entity_key")
 
     def export(self, folder: Path) -> list[Path]:
-        """Write each mart to ``folder`` as Parquet; returns the files."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write each mart to ``folder`` as Parquet; returns the files. Raises FolderNotWritable."""
         files = []
-        for name in self.row_counts():
-            path = folder / f"{name}.parquet"
-            self.query(f'select * from "{name}"').write_parquet(path)  # noqa: S608 - a model's name
-            files.append(path)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in self.row_counts():
+                path = folder / f"{name}.parquet"
+                rows = self.query(f'select * from "{name}"')  # noqa: S608 - a model's name
+                with replacing(path) as unfinished:
+                    rows.write_parquet(unfinished)
+                files.append(path)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise FolderNotWritable(folder, reason) from error
         return files

@@ -12,8 +12,20 @@ from transforms.errors import DatabaseUnavailable
 if TYPE_CHECKING:
     from backend.db.schema_status import SchemaStatus
 
+_ENCODING = "UTF8"
 UPGRADE_HINT = "run `compass db upgrade`"
 NEWER_HINT = "a newer version of the program made it: run that one"
+
+
+class WrongEncoding(DatabaseUnavailable):
+    """The database cannot hold every text."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        super().__init__(
+            f"the encoding of the database is {encoding}, which lacks letters that runs hold",
+            f"make one with: create database NAME template template0 encoding '{_ENCODING}'",
+        )
 
 
 async def schema_status(database_url: str) -> SchemaStatus:
@@ -26,13 +38,18 @@ async def schema_status(database_url: str) -> SchemaStatus:
 
 
 async def upgrade_schema(database_url: str) -> None:
-    """Migrate the application's tables, create the raw tables and store the project's documents."""
+    """Migrate the application's tables, create the raw tables and store the project's documents.
+
+    Raises DatabaseUnavailable, and as such WrongEncoding, before anything is changed.
+    """
     from backend.db import migrate
     from transforms.copy import create_raw_tables
     from transforms.lifecycle.project_documents import store_project_documents
 
-    async with connection(database_url):
-        pass
+    async with connection(database_url) as opened:
+        encoding = await opened.fetchval("show server_encoding")
+        if encoding != _ENCODING:
+            raise WrongEncoding(encoding)
     await asyncio.to_thread(migrate.upgrade, database_url)
     async with connection(database_url) as opened:
         await create_raw_tables(opened)

@@ -259,6 +259,17 @@ def test_a_place_that_cannot_be_written_is_told_before_checking(
     assert os.listdir(tmp_path) == []
 
 
+def test_a_report_and_a_baseline_need_a_file_each(tmp_path: Path) -> None:
+    path = tmp_path / "both"
+    path.write_text("kept")
+    again = tmp_path / "." / "both"
+    done = preflight(sample_run(), "-f", "json", "--output", str(path), "--write-baseline", str(again))
+    assert done.code == 2
+    (finding,) = done.json()["findings"]
+    assert "name one file" in finding["message"]
+    assert path.read_text() == "kept"
+
+
 def test_a_report_can_go_to_a_device() -> None:
     assert preflight(sample_run(), "-o", os.devnull).code == 0
     assert Path(os.devnull).is_char_device()

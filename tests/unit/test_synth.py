@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from transforms.errors import FolderNotWritable
 from transforms.run import open_run
 from transforms.synth import InvalidSynthesis, RunAlreadyExists, generate_run, writer
 from transforms.synth.population import build_population
@@ -101,7 +102,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     def fail(name: str, done: int, total: int) -> None:
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(FolderNotWritable, match="disk full"):
         generate_run(tmp_path, facilities=2, months=2, on_progress=fail)
     assert list((tmp_path / "synthetic").iterdir()) == []
 

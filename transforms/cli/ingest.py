@@ -75,33 +75,24 @@ def ingest(
     from transforms.cli.output import note, print_json, print_text, progress_bars
     from transforms.database import database
     from transforms.lifecycle.ingest import ingest as ingest_run
-    from transforms.lifecycle.verdict import ContractsBroken
-    from transforms.reports import as_json, as_text
     from transforms.run import open_run
     from transforms.schema import prepare
 
     run = open_run(run_directory)
     with database() as url, progress_bars() as progress:
         asyncio.run(prepare(url))
-        try:
-            result = asyncio.run(
-                ingest_run(
-                    url,
-                    run,
-                    progress=progress,
-                    force=force,
-                    skip_preflight=skip_preflight,
-                    publish_after=not no_publish,
-                    engine=engine.value,
-                    on_busy=on_busy(no_wait),
-                )
+        result = asyncio.run(
+            ingest_run(
+                url,
+                run,
+                progress=progress,
+                force=force,
+                skip_preflight=skip_preflight,
+                publish_after=not no_publish,
+                engine=engine.value,
+                on_busy=on_busy(no_wait),
             )
-        except ContractsBroken as error:
-            if output is Format.JSON:
-                print_json(as_json(error.report))
-            else:
-                print_text(as_text(error.report))
-            raise
+        )
     for remark in result.notes:
         note(remark)
     if output is Format.JSON:
@@ -153,23 +144,15 @@ def load(
     from transforms.cli.output import print_json, print_text, progress_bars
     from transforms.database import database
     from transforms.lifecycle.ingest import load_only
-    from transforms.lifecycle.verdict import ContractsBroken
-    from transforms.reports import as_text
     from transforms.run import open_run
     from transforms.schema import prepare
 
     run = open_run(run_directory)
     with database() as url, progress_bars() as progress:
         asyncio.run(prepare(url))
-        try:
-            result = asyncio.run(
-                load_only(
-                    url, run, progress=progress, skip_preflight=skip_preflight, on_busy=on_busy(no_wait)
-                )
-            )
-        except ContractsBroken as error:
-            print_text(as_text(error.report))
-            raise
+        result = asyncio.run(
+            load_only(url, run, progress=progress, skip_preflight=skip_preflight, on_busy=on_busy(no_wait))
+        )
     if output is Format.JSON:
         print_json(ingest_document(result))
     else:

@@ -9,6 +9,9 @@ import typer
 from backend.enums import UserRole
 from transforms.cli.options import Format, OutputFormat
 
+_MOST_DAYS = 36500
+"""A century: what a calendar holds ends later, and no key is meant to."""
+
 app = typer.Typer(help="API keys of users.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -20,7 +23,8 @@ def create(
         UserRole | None, typer.Option(help="Make the user with this role if there is none yet.")
     ] = None,
     days: Annotated[
-        int | None, typer.Option(min=1, help="Days until the key expires; default: never.")
+        int | None,
+        typer.Option(min=1, max=_MOST_DAYS, help="Days until the key expires; default: never."),
     ] = None,
     output: OutputFormat = Format.TEXT,
 ) -> None:
@@ -34,6 +38,8 @@ def create(
     from transforms.lifecycle.transaction import transaction
     from transforms.schema import prepare
 
+    if role is not None:
+        _require_user(email, role)
     expires_at = None if days is None else datetime.now(UTC) + timedelta(days=days)
 
     async def make(url: str) -> str:
@@ -50,6 +56,22 @@ def create(
     else:
         print_text(key)
         note("Keep it: it cannot be shown again.")
+
+
+def _require_user(email: str, role: UserRole) -> None:
+    """Raise UsageError unless the API would take a user with this address, too."""
+    from pydantic import ValidationError
+
+    from backend.schemas.users import NewUser
+    from transforms.errors import UsageError
+
+    try:
+        NewUser(email=email, name=email, role=role)
+    except ValidationError as error:
+        raise UsageError(
+            f"{email!r} is no e-mail address for a user",
+            "give one such as ann@example.org, without blanks, of 255 characters at most",
+        ) from error
 
 
 @app.command("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,19 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+_asked_for = ContextVar("format", default=Format.TEXT)
+
+
+def json_asked_for() -> bool:
+    """Whether the command was called with ``--format json``: its failures are told in JSON, too."""
+    return _asked_for.get() is Format.JSON
+
+
+def _remember(asked: Format) -> Format:
+    _asked_for.set(asked)
+    return asked
 
 
 class EngineOption(StrEnum):
@@ -34,7 +48,10 @@ class IngestEngineOption(StrEnum):
 RunDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="A run directory: <graph>/<run_id>.")]
 RunName = Annotated[str, typer.Argument(metavar="ID", help="A run, as <graph>/<run_id> or <run_id>.")]
 OutputFormat = Annotated[
-    Format, typer.Option("--format", "-f", help="text for people, json for programs (one document).")
+    Format,
+    typer.Option(
+        "--format", "-f", callback=_remember, help="text for people, json for programs (one document)."
+    ),
 ]
 IngestEngine = Annotated[
     IngestEngineOption,

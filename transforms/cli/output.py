@@ -2,33 +2,87 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from transforms.errors import UsageError
 from transforms.progress import Advance, NoProgress, Progress
 
 if TYPE_CHECKING:
     import polars as pl
 
 
+class StdoutFailed(UsageError):
+    """Stdout does not take the result: a full disk, say."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"cannot write the result to stdout: {reason}",
+            "make room where it goes; `compass runs list` shows what was done to runs",
+        )
+
+
+def write(text: str) -> None:
+    """Write ``text`` to stdout, seen at once by whoever reads the other end of a pipe.
+
+    Raises StdoutFailed, and BrokenPipeError when nobody reads any more.
+    """
+    try:
+        # The terminal's own encoding may lack what data holds, and programs expect UTF-8.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_stdout()
+        raise
+    except OSError as error:
+        _leave_stdout()
+        raise StdoutFailed(error.strerror or str(error)) from error
+
+
+def _leave_stdout() -> None:
+    """Let what is still to be written go nowhere: at the end of the process it would fail again."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def print_json(document: Any) -> None:
     """Write ``document`` to stdout as one JSON document."""
-    sys.stdout.write(json.dumps(document, indent=2, default=str, ensure_ascii=False) + "\n")
+    write(_encode(document, indent=2))
+
+
+def print_json_line(document: Any) -> None:
+    """Write ``document`` to stdout as one JSON document on one line."""
+    write(_encode(document, indent=None))
+
+
+def _encode(document: Any, indent: int | None) -> str:
+    return json.dumps(_finite(document), indent=indent, default=str, ensure_ascii=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """``value`` with null for the numbers that JSON lacks: infinities, and what is no number."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value
 
 
 def print_text(text: str) -> None:
     """Write a line of the result to stdout."""
-    sys.stdout.write(text + "\n")
-
-
-def print_line(text: str) -> None:
-    """As ``print_text``, seen at once by whoever reads the other end of a pipe."""
-    print_text(text)
-    sys.stdout.flush()
+    write(text + "\n")
 
 
 def note(text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from enum import StrEnum
@@ -68,14 +67,18 @@ def preflight(
     # What is imported from here on takes as long as a helper takes to start.
     with helper_ahead(run_directory) as ahead:
         from transforms.cli.output import note
+        from transforms.errors import UsageError
         from transforms.reports.failure import as_report
-        from transforms.reports.files import require_writable
         from transforms.reports.terms import Terms
         from transforms.reports.text import as_summary
 
-        for path in (out, write_baseline):
-            if path is not None:
-                require_writable(path)
+        try:
+            _require_places(out, write_baseline)
+        except UsageError as error:
+            # As below, but never to the file, which may be the very thing that is wrong.
+            if output is not ReportFormat.TEXT:
+                _deliver(as_report(run_directory, error), Terms(), None, output, None)
+            raise
         try:
             data, report, terms = _check(
                 run_directory, ahead, select or [], ignore or [], fail_on, baseline, write_baseline
@@ -95,6 +98,20 @@ def preflight(
         raise typer.Exit(1)
 
 
+def _require_places(out: Path | None, write_baseline: Path | None) -> None:
+    """Raise UsageError unless each file can be written, without writing over the other."""
+    from transforms.errors import UsageError
+    from transforms.files import require_writable
+
+    for path in (out, write_baseline):
+        if path is not None:
+            require_writable(path)
+    if out is not None and write_baseline is not None and out.resolve() == write_baseline.resolve():
+        raise UsageError(
+            f"--output and --write-baseline name one file: {out}", "name two: one would replace the other"
+        )
+
+
 def _check(
     directory: Path,
     ahead: HelperProcess | None,
@@ -108,9 +125,9 @@ def _check(
     from contracts.findings import Severity
     from transforms.cli.output import note, progress_bars
     from transforms.errors import RunNotReadable
+    from transforms.files import write_atomically
     from transforms.preflight import preflight as check_run
     from transforms.reports.baseline import Baseline, as_baseline, read_baseline
-    from transforms.reports.files import write_atomically
     from transforms.reports.terms import Selection, judge
     from transforms.run import open_run
 
@@ -133,32 +150,27 @@ def _check(
 def _deliver(
     report: Report, terms: Terms, data: RunData | None, output: ReportFormat, out: Path | None
 ) -> None:
+    from transforms.cli.output import print_text, write
+    from transforms.files import write_atomically
     from transforms.reports import as_text
-    from transforms.reports.files import write_atomically
     from transforms.reports.formats import FORMATS
 
     if out is not None:
         write_atomically(out, FORMATS[output](report, terms, data))
     elif output is ReportFormat.TEXT:
-        _print(as_text(report, terms, colour=_colour()) + "\n")
+        print_text(as_text(report, terms, colour=_colour()))
     else:
-        _print(FORMATS[output](report, terms, data))
+        write(FORMATS[output](report, terms, data))
 
 
 def _annotate(report: Report, output: ReportFormat) -> None:
     """In a GitHub workflow, say in the margin of the data what the text says."""
     if output is ReportFormat.TEXT and os.environ.get("GITHUB_ACTIONS") == "true":
+        from transforms.cli.output import write
         from transforms.reports.formats import FORMATS
         from transforms.reports.terms import Terms
 
-        _print(FORMATS["github"](report, Terms(), None))
-
-
-def _print(text: str) -> None:
-    # The terminal's own encoding may lack what data holds, and programs expect UTF-8.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.stdout.write(text)
+        write(FORMATS["github"](report, Terms(), None))
 
 
 def _colour() -> bool:

@@ -36,10 +36,13 @@ def preview(
     from contextlib import closing
 
     from transforms.cli.output import note, print_frame, print_json, print_text, progress_bars
+    from transforms.errors import UsageError
     from transforms.preview import Preview
     from transforms.run import open_run
     from transforms.signal_diff import compare
 
+    if sql is not None and diff is not None:
+        raise UsageError("--sql and --diff are two results of one command", "ask for one of them")
     run = open_run(run_directory)
     other = None if diff is None or diff == _PUBLISHED else open_run(Path(diff))
     with progress_bars() as progress, closing(Preview(run, progress)) as built:
@@ -87,9 +90,11 @@ def _published(graph_name: str, like: pl.DataFrame) -> pl.DataFrame:
     import asyncio
 
     from transforms.database import connection, database
+    from transforms.schema import prepare
     from transforms.signal_diff import published_signals
 
     async def fetch(url: str) -> pl.DataFrame:
+        await prepare(url)
         async with connection(url) as opened:
             return await published_signals(opened, graph_name, like.schema)
 

@@ -44,8 +44,6 @@ def up(
     from transforms.cli.output import note, print_text, progress_bars
     from transforms.database import database
     from transforms.lifecycle.ingest import ingest
-    from transforms.lifecycle.verdict import ContractsBroken
-    from transforms.reports import as_text
     from transforms.run import open_run
     from transforms.sample import sample_run
     from transforms.schema import upgrade_schema
@@ -58,11 +56,7 @@ def up(
     with database() as url:
         asyncio.run(upgrade_schema(url))
         with progress_bars() as progress:
-            try:
-                result = asyncio.run(ingest(url, opened, progress=progress))
-            except ContractsBroken as error:
-                print_text(as_text(error.report))
-                raise
+            result = asyncio.run(ingest(url, opened, progress=progress))
         print_text(ingest_summary(result))
         print_text(_welcome(f"http://{host}:{port}"))
         run_server(url, host, port, workers=1)

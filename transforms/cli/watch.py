@@ -54,17 +54,15 @@ def watch(
 
 
 def _print(event: WatchEvent, output: Format) -> None:
-    from transforms.cli.output import print_line
+    from transforms.cli.output import print_json_line, print_text
 
     at = datetime.now(UTC)
     if output is Format.JSON:
-        import json
-
-        print_line(json.dumps({"at": at.isoformat(), **_document(event)}, ensure_ascii=False))
+        print_json_line({"at": at.isoformat(), **_document(event)})
     elif event.result is not None:
-        print_line(f"{at:%H:%M:%S} {event.kind} {ingest_summary(event.result)}")
+        print_text(f"{at:%H:%M:%S} {event.kind} {ingest_summary(event.result)}")
     else:
-        print_line(f"{at:%H:%M:%S} {event.kind} {event.run_key or event.path}: {event.reason}")
+        print_text(f"{at:%H:%M:%S} {event.kind} {event.run_key or event.path}: {event.reason}")
 
 
 def _document(event: WatchEvent) -> dict[str, object]:

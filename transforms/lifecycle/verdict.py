@@ -5,21 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from contracts.findings import Report
-from transforms.errors import CompassError
+from transforms.errors import RunBroken
 from transforms.preflight import Staged
 from transforms.progress import Progress
 
 
-class ContractsBroken(CompassError):
+class ContractsBroken(RunBroken):
     """The run breaks its contracts; nothing was loaded."""
 
-    exit_code = 1
-
     def __init__(self, report: Report) -> None:
-        self.report = report
         super().__init__(
-            f"{report.run_key} breaks its contracts and was not loaded",
-            "mend what is listed, then ingest again",
+            report, "breaks its contracts and was not loaded", "mend what is listed, then ingest again"
         )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import yaml
 
+from transforms.errors import FolderNotWritable
 from transforms.synth.errors import RunAlreadyExists
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -55,18 +56,22 @@ class RunWriter:
 def new_run_directory(target: Path) -> Iterator[RunWriter]:
     """Write a run beside ``target`` and move it there when all of it is written.
 
-    Raises RunAlreadyExists where ``target`` holds something. Nothing is left behind on failure.
+    Raises RunAlreadyExists where ``target`` holds something, FolderNotWritable where files cannot be
+    written. Nothing is left behind on failure.
     """
-    _refuse_content(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
     try:
+        _refuse_content(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
         yield RunWriter(partial)
         _refuse_content(target)
         _remove_empty(target)
         partial.rename(target)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise FolderNotWritable(target, error.strerror or str(error)) from error
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

@@ -1,8 +1,10 @@
-"""Writing a report to a file: whole or not at all."""
+"""Writing results to files: whole or not at all."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from transforms.errors import UsageError
@@ -39,11 +41,18 @@ def write_atomically(path: Path, text: str) -> None:
             # A device or pipe holds nothing to replace.
             target.write_text(text, encoding="utf-8")
             return
-        unfinished = target.with_name(f".{target.name[:200]}.{os.getpid()}.tmp")
-        try:
+        with replacing(target) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(target)
-        finally:
-            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise NotWritable(path, error.strerror or str(error)) from error
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """A file beside ``target`` to write, which takes its place when the block succeeds."""
+    unfinished = target.with_name(f".{target.name[:200]}.{os.getpid()}.tmp")
+    try:
+        yield unfinished
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
