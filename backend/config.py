@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from backend.caching.writes import MARK_BYTES
 
 DRIVER = "postgresql+asyncpg"
 # RFC 7518, section 3.2: a key of the size of the hash output.
@@ -127,6 +131,14 @@ class Settings(BaseSettings):
         description="File by which workers on one machine tell each other at once that they have written; "
         "`compass serve --workers` makes one.",
     )
+
+    @field_validator("WRITES_FILE")
+    @classmethod
+    def _is_written_by_nobody_else(cls, path: Path | None) -> Path | None:
+        # It is written over: a path that was given by mistake must not cost what stands there.
+        if path is not None and (path.stat().st_size > MARK_BYTES or not os.access(path, os.W_OK)):
+            raise ValueError("must be an empty file that may be written to, and that nobody else uses")
+        return path
 
     @model_validator(mode="after")
     def _tokens_can_be_checked(self) -> Self:

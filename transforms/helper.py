@@ -15,11 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from transforms.run import NODES_DIRECTORY
+
 WORTH_HELP_BYTES = 24 * 2**20
 """Below this, a helper takes as long to start as it saves."""
 AHEAD = 2
 """Tasks that a helper has at a time: when it ends one it need not wait for the next."""
-NODES_DIRECTORY = "results/nodes"
 
 PROGRAM = (sys.executable, "-m", "transforms.stage.sharing")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[1]

@@ -11,6 +11,7 @@ import msgspec
 from transforms.errors import RunNotReadable
 
 RESULTS_INDEX = "results/index.json"
+NODES_DIRECTORY = "results/nodes"
 RUN_MANIFEST = "run_manifest.json"
 SEMANTIC_MANIFEST = "run_manifest.semantic.json"
 UTF8_BOM = b"\xef\xbb\xbf"

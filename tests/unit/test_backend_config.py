@@ -73,6 +73,16 @@ def test_values_out_of_range_are_named(name: str, value: str) -> None:
         _settings(**{name: value})
 
 
+def test_a_file_that_holds_something_is_not_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "notes"
+    file.write_text("what somebody keeps")
+    with pytest.raises(ValidationError, match="WRITES_FILE"):
+        _settings(WRITES_FILE=str(file))
+    assert file.read_text() == "what somebody keeps"
+    file.write_bytes(b"")
+    assert file == _settings(WRITES_FILE=str(file)).WRITES_FILE
+
+
 def test_the_example_file_lists_every_setting_with_its_default(repository: Path, tmp_path: Path) -> None:
     text = (repository / ".env.example").read_text()
     listed = dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))

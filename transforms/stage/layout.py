@@ -9,8 +9,7 @@ from contracts.rules.files import (
     MISSING_SHARD,
     UNLISTED_SHARD,
 )
-from transforms.helper import NODES_DIRECTORY
-from transforms.run import RESULTS_INDEX
+from transforms.run import NODES_DIRECTORY, RESULTS_INDEX
 from transforms.stage.classifications import (
     CLASSIFICATION_DIRECTORY,
     CLASSIFICATION_INDEX,
