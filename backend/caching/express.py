@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.caching.at_once import head_of, write_at_once
 from backend.caching.memory import Headers, ResponseMemory
 from backend.caching.policy import Policy
 from backend.config import Settings
@@ -56,6 +57,7 @@ class _Sent:
     basis: Basis
     status: int
     headers: Headers
+    head: bytes
 
 
 def may_stand_first(settings: Settings) -> bool:
@@ -97,9 +99,11 @@ class Express:
                 await self._learn(scope, receive, send, key)
                 return
             body = stored.body
-        headers = [*sent.headers, (REQUEST_ID, request_id(told.get(REQUEST_ID)))]
-        await send({"type": "http.response.start", "status": sent.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        named = (REQUEST_ID, request_id(told.get(REQUEST_ID)))
+        if not write_at_once(send, sent.status, sent.head + b"%b: %b\r\n" % named, body):
+            headers = [*sent.headers, named]
+            await send({"type": "http.response.start", "status": sent.status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
         self._telemetry.observe(scope, sent.status, time.perf_counter() - started)
 
     async def _learn(self, scope: Scope, receive: Receive, send: Send, key: _Key) -> None:
@@ -116,7 +120,7 @@ class Express:
         if basis is None or not start or sum(len(part) for part in key if part is not None) > _LONGEST:
             return
         headers = [(name, value) for name, value in start["headers"] if name != REQUEST_ID]
-        self._sent[key] = _Sent(basis, start["status"], headers)
+        self._sent[key] = _Sent(basis, start["status"], headers, head_of(headers))
         self._sent.move_to_end(key)
         if len(self._sent) > _MOST:
             self._sent.popitem(last=False)

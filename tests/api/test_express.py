@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend.caching import policy
+from backend.caching import express, policy
+from backend.caching.at_once import write_at_once
 from backend.caching.express import Express
 from backend.config import Settings
 from backend.main import create_app
@@ -172,6 +176,98 @@ async def test_long_questions_are_not_remembered(
     for _ in range(4):
         await client.get(LIST, headers={"If-None-Match": '"x", ' * 500 + "*"})
     assert len(passed_on) == 4
+
+
+@pytest.fixture
+async def port(app: FastAPI, served: None) -> AsyncIterator[int]:
+    """Where uvicorn serves, as in production."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        serving = asyncio.create_task(server.serve([listening]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield int(listening.getsockname()[1])
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """For each answer ahead of everything else, whether it was written at once."""
+    written: list[bool] = []
+
+    def noted(*answer: Any) -> bool:
+        written.append(write_at_once(*answer))
+        return written[-1]
+
+    monkeypatch.setattr(express, "write_at_once", noted)
+    return written
+
+
+async def _ask(port: int, requests: bytes, until: int = 1) -> list[tuple[bytes, list[bytes], bytes]]:
+    """Status line, headers and body of ``until`` answers to ``requests``, sent as they are."""
+    # pytest listens to loggers that pass nothing on, too.
+    logging.getLogger("uvicorn.access").handlers.clear()
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(requests)
+    answers = []
+    async with asyncio.timeout(10):
+        for _ in range(until):
+            status, *headers = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[:-2]
+            sizes = [int(each.split(b":")[1]) for each in headers if each.startswith(b"content-length:")]
+            answers.append((status, headers, await reader.readexactly(sum(sizes))))
+        if b"Connection: close" in requests:
+            assert await reader.read() == b""
+    writer.close()
+    return answers
+
+
+def _request(*headers: str) -> bytes:
+    return "\r\n".join([f"GET {LIST} HTTP/1.1", "Host: api", *headers, "", ""]).encode()
+
+
+def _lasting(headers: list[bytes]) -> list[bytes]:
+    return [each for each in headers if not each.startswith((b"date:", b"x-request-id:"))]
+
+
+async def test_what_is_written_at_once_is_what_uvicorn_writes(port: int, at_once: list[bool]) -> None:
+    [first, second, third] = await _ask(port, _request() * 3, until=3)
+    assert at_once == [True]
+    assert first[0] == second[0] == third[0] == b"HTTP/1.1 200 OK"
+    assert first[2] == second[2] == third[2]
+    assert _lasting(second[1]) == _lasting(third[1])
+    assert len(third[1]) - len(_lasting(third[1])) == 2
+    [etag] = [each.split(b": ")[1].decode() for each in third[1] if each.startswith(b"etag:")]
+    held = await _ask(port, _request(f"If-None-Match: {etag}") * 3, until=3)
+    assert at_once == [True, True, True]
+    assert [(status, body) for status, _, body in held] == [(b"HTTP/1.1 304 Not Modified", b"")] * 3
+    assert _lasting(held[0][1]) == _lasting(held[2][1])
+
+
+async def test_the_last_answer_of_a_connection_ends_it(port: int, at_once: list[bool]) -> None:
+    for _ in range(3):
+        [(status, headers, _)] = await _ask(port, _request("Connection: close"))
+        assert status == b"HTTP/1.1 200 OK"
+        assert b"connection: close" in headers
+    assert at_once == [False]
+
+
+async def test_who_does_not_read_is_waited_for(port: int, at_once: list[bool]) -> None:
+    await _ask(port, _request())
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+    asked = 20_000
+    writer.write(_request() * asked)
+    async with asyncio.timeout(10):
+        while True not in at_once or False not in at_once:
+            await asyncio.sleep(0.01)
+        answered = 0
+        rest = b""
+        while answered < asked:
+            rest += await reader.read(1_000_000)
+            answered += rest.count(b"HTTP/1.1 200 OK")
+            rest = rest[-14:]
+    writer.close()
 
 
 @pytest.mark.parametrize(

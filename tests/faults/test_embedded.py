@@ -32,5 +32,21 @@ def test_a_command_whose_backend_was_killed_ends_soon() -> None:
         with pytest.raises(DatabaseUnavailable, match="was lost"), EmbeddedPostgres(Path(folder)) as server:
             asyncio.run(_lose_the_connection(server.url))
         assert time.monotonic() - started < 30
-        with EmbeddedPostgres(Path(folder)) as server:
-            assert server.url
+        _starts_again(folder)
+
+
+def test_a_server_told_to_stop_before_it_has_recovered_ends_soon() -> None:
+    with tempfile.TemporaryDirectory(prefix="compass-pg-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        server.start()
+        with pytest.raises(DatabaseUnavailable, match="was lost"):
+            asyncio.run(_lose_the_connection(server.url))
+        started = time.monotonic()
+        server.stop(at_once=True)
+        assert time.monotonic() - started < 30
+        _starts_again(folder)
+
+
+def _starts_again(folder: str) -> None:
+    with EmbeddedPostgres(Path(folder)) as server:
+        assert server.url

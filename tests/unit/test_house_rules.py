@@ -42,7 +42,7 @@ KNOWS_HTTP = re.compile(
     r"backend/(main|compression|dependencies|health|middleware|problems|responses|telemetry|tracing)\.py"
     r"|backend/\w+/(\w+_)?router\.py"
     r"|backend/\w+/(authenticator|dependencies|middleware)\.py"
-    r"|backend/caching/express\.py"  # middleware of its own
+    r"|backend/caching/(at_once|express)\.py"  # middleware of its own
     r"|backend/signals/export\.py"  # a response that is sent while it is read
     r"|backend/workflow/conditions\.py"  # the header If-Match
     r"|transforms/serving\.py"  # starts the server

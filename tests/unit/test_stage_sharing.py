@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,24 @@ def test_helpers_change_nothing(broken: Path, helpers: int) -> None:
     alone = stage_run(run, helpers=0)
     assert len([finding for finding in alone.findings if finding.line == 3]) == 2
     _assert_same(alone, stage_run(run, helpers=helpers))
+
+
+@pytest.mark.parametrize("helpers", [0, 1])
+def test_metrics_of_contributions_are_those_of_headers(broken: Path, helpers: int) -> None:
+    """Files are read by what the index says first; what is wrong with them is found once even so."""
+    contributions = sorted((broken / "analysis/contribution").glob("*.jsonl"))[0]
+    contributions.write_bytes(contributions.read_bytes() + b"{\n")
+    run = open_run(broken)
+    before = stage_run(run, helpers=helpers)
+    index = broken / "results/index.json"
+    said = json.loads(index.read_bytes())
+    for node in said["nodes"]:
+        node["metric_id"] = "another"
+    index.write_text(json.dumps(said))
+    after = stage_run(run, helpers=helpers)
+    assert after.frames["raw_contributions"].height > 0
+    assert after.frames["raw_contributions"].equals(before.frames["raw_contributions"])
+    assert after.findings == before.findings
 
 
 def test_progress_counts_what_helpers_read(broken: Path) -> None:

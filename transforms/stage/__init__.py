@@ -95,41 +95,51 @@ def _stage(source: Source, helpers: int | None, ahead: HelperProcess | None) -> 
     graph = read_graph(source)
     contribution_index = read_contribution_index(source)
     node_tasks = _node_tasks(source, check_layout(source, index, contribution_index))
+    metrics = {node.canonical_node_id: node.metric_id for node in index.nodes}
+    tasks = [*node_tasks, *_classification_tasks(source, graph), *_contribution_tasks(source, metrics)]
     sizes = [task.size for task in node_tasks]
     spool = Spool.of(sum(sizes))
     count = helpers_for(sizes) if helpers is None else helpers
     with Helpers(source, KeyRing(run.graph_name), count, spool, ahead) as crew:
-        crew.share(node_tasks)
-        shards = crew.finish()
-        read = [shard.header for shard in shards if shard.header is not None]
-        headers: dict[str, StagedHeader] = {}
-        for header in read:
-            headers.setdefault(header.header.canonical_node_id, header)
-        node_metrics = {node.canonical_node_id: node.metric_id for node in index.nodes}
-        node_metrics |= {node_id: staged.header.metric_id for node_id, staged in headers.items()}
-        crew.share(_analysis_tasks(source, graph, node_metrics))
+        crew.share(tasks)
         # What is small, while helpers are at what is not.
         experiments, drivers = stage_experiments(source)
         frames = {
             "raw_runs": stage_runs(source, index),
             "raw_run_documents": stage_documents(source),
             "raw_metric_definitions": stage_metric_definitions(source),
-            "raw_node_results": stage_node_results(source, index, graph, headers),
-            "raw_node_edges": stage_node_edges(source, graph, headers),
             "raw_modeling_runs": stage_modeling_runs(source),
             "raw_modeling_experiments": experiments,
             "raw_model_drivers": drivers,
             "raw_narratives": stage_narratives(source),
             "graph_nodes": graph_nodes(source, graph),
             "index_nodes": index_nodes(source, index),
-            "node_headers": node_headers(source, read),
             "node_definitions": stage_node_definitions(source),
             "edge_definitions": stage_edge_definitions(source),
             "definition_groups": stage_definition_groups(source),
             "contribution_parents": contribution_parents(source, contribution_index),
             "contribution_artifacts": contribution_artifacts(source, contribution_index),
         }
-        shards += crew.finish()
+        performed = crew.finish()
+        read = [each.shard.header for each in performed if each.shard.header is not None]
+        headers: dict[str, StagedHeader] = {}
+        for header in read:
+            headers.setdefault(header.header.canonical_node_id, header)
+        of_headers = {node_id: staged.header.metric_id for node_id, staged in headers.items()}
+        if not of_headers.items() <= metrics.items():
+            # Headers are right where the index says something else, which a sound run does not.
+            again = _contribution_tasks(source, metrics | of_headers)
+            crew.share(again)
+            performed[len(tasks) - len(again) :] = crew.finish()
+    for each in performed:
+        source.findings.extend(each.findings)
+        source.refused |= each.refused
+    shards = [each.shard for each in performed]
+    frames |= {
+        "raw_node_results": stage_node_results(source, index, graph, headers),
+        "raw_node_edges": stage_node_edges(source, graph, headers),
+        "node_headers": node_headers(source, read),
+    }
     frames = {name: spool.keep(frame) for name, frame in frames.items()}
     return RunData(
         run_key=run.run_key,
@@ -158,16 +168,18 @@ def _node_tasks(source: Source, files: list[str]) -> list[Task]:
     ]
 
 
-def _analysis_tasks(source: Source, graph: Graph, node_metrics: dict[str, str]) -> list[Task]:
-    """What else is large: the analyses of what nodes hold."""
+def _classification_tasks(source: Source, graph: Graph) -> list[Task]:
     grouped_by = frozenset(item.dataset_field for node in graph.nodes for item in node.group_bys)
     return [
         Task(stage_classifications, source.size(CLASSIFICATIONS_FILE)),
         Task(stage_classification_summary, source.size(CLASSIFICATION_SUMMARY_FILE), (grouped_by,)),
-        *(
-            Task(stage_contributions, source.size(name), (name, node_metrics))
-            for name in contribution_names(source)
-        ),
+    ]
+
+
+def _contribution_tasks(source: Source, node_metrics: dict[str, str]) -> list[Task]:
+    return [
+        Task(stage_contributions, source.size(name), (name, node_metrics))
+        for name in contribution_names(source)
     ]
 
 

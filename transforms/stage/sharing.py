@@ -24,7 +24,7 @@ from contracts.rules.gather import Findings
 from transforms.helper import AHEAD, WORTH_HELP_BYTES, HelperProcess, cores
 from transforms.stage.keys import KeyRing
 from transforms.stage.reader import Source
-from transforms.stage.shards import Performed, Shard, Task
+from transforms.stage.shards import Performed, Task
 from transforms.stage.spool import Spool
 
 MAX_HELPERS = 7
@@ -87,19 +87,13 @@ class Helpers:
             self._waiting.extend(sorted(range(len(tasks)), key=lambda number: -tasks[number].size))
             self._changed.notify_all()
 
-    def finish(self) -> list[Shard]:
-        """What every task gives, in the order given; this process performs what no helper has begun.
-
-        What was wrong with their files is added to the source.
-        """
+    def finish(self) -> list[Performed]:
+        """What every task gives, in the order given; this process performs what no helper has begun."""
         while (number := self._next(lambda: len(self._performed) == len(self._tasks))) is not None:
             self._add(number, self._tasks[number].perform(self._source, self._keys))
         performed = [self._performed[number] for number in range(len(self._tasks))]
         self._tasks, self._performed = (), {}
-        for each in performed:
-            self._source.findings.extend(each.findings)
-            self._source.refused |= each.refused
-        return [each.shard for each in performed]
+        return performed
 
     def _next(self, ended: Callable[[], bool]) -> int | None:
         """A task that nobody has begun; waits for one (a helper may leave its own) until ``ended``."""

@@ -1,0 +1,42 @@
+"""Answers that lie ready, written to the connection at once where uvicorn serves.
+
+What ASGI says in two messages uvicorn takes apart, checks header by header and puts together again, each
+time. The head of an answer that was sent before has passed there already.
+"""
+
+from __future__ import annotations
+
+from starlette.types import Send
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from backend.caching.memory import Headers
+
+
+def head_of(headers: Headers) -> bytes:
+    """The lines of ``headers``, as HTTP/1.1 has them."""
+    return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+def write_at_once(send: Send, status: int, head: bytes, body: bytes) -> bool:
+    """Write an answer whole; False, and nothing is written, where only messages will do.
+
+    That is behind another server, after the client has gone or before it has read what was sent, and
+    where the connection ends with this answer. ``head`` are lines as of ``head_of``, all of them sent before.
+    """
+    cycle = getattr(send, "__self__", None)
+    if (
+        type(cycle) is not RequestResponseCycle
+        or cycle.response_started
+        or cycle.disconnected
+        or cycle.waiting_for_100_continue
+        or cycle.access_log
+        or not cycle.keep_alive
+        or cycle.flow.write_paused
+    ):
+        return False
+    cycle.response_started = cycle.response_complete = True
+    defaults = head_of(cycle.default_headers)
+    cycle.transport.write(b"".join((STATUS_LINE[status], defaults, head, b"\r\n", body)))
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
