@@ -48,9 +48,10 @@ slow: $(DEV_INSTALLED) ## Run the tests that take many seconds each
 
 soak: $(DEV_INSTALLED) ## Disturb ingests, writers and the API for longer than the tests do
 	@COMPASS_CONCURRENCY_SECONDS=20 COMPASS_PLAN_ROWS=200000 COMPASS_CONFORMANCE_EXAMPLES=20 COMPASS_COUNTING_STRIDE=5 \
-		$(BIN)/python -m pytest -m 'not benchmark' --timeout=1800 tests/faults tests/integration/test_dbt_project.py \
-		tests/integration/test_contributing.py \
+		COMPASS_DAMAGES=100 $(BIN)/python -m pytest -m 'not benchmark' --timeout=1800 tests/faults \
+		tests/integration/test_accepted_runs.py tests/contracts/test_parsing_random.py \
 		tests/api/test_signal_plans.py tests/api/test_conformance.py
+	@$(BIN)/python -m pytest -m thorough --timeout=1800 tests/contracts tests/integration
 	@$(BIN)/python -m tests.soak
 
 lint: $(DEV_INSTALLED) ## Check format, style, types, import directions, compiled manifest and generated pages

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.run_copies import RunCopy
+from tests.support.thoroughness import DAMAGES
 from transforms.synth.corruptions.artifacts import (
     CLASSIFICATIONS,
     FACILITY_AGGREGATE,
@@ -88,7 +89,7 @@ def damage(content: bytes, kind: str, place: int, choice: int) -> bytes:
 
 @pytest.mark.timeout(300)
 @settings(
-    max_examples=60,
+    max_examples=DAMAGES,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -18,6 +18,7 @@ from contracts.tables import RAW_TABLES
 from tests.support.lifecycle import assert_consistent
 from tests.support.manifests import connected
 from tests.support.run_copies import RunCopy
+from tests.support.thoroughness import DAMAGES
 from transforms.lifecycle.ingest import ingest
 from transforms.preflight import preflight
 from transforms.progress import NoProgress
@@ -34,8 +35,7 @@ from transforms.synth.corruptions.artifacts import (
 
 pytestmark = pytest.mark.slow
 
-EXAMPLES = 60
-FEWEST_ACCEPTED = 12
+FEWEST_ACCEPTED = DAMAGES // 5
 """Enough that the test says something of what is accepted."""
 
 FILES = (
@@ -137,7 +137,7 @@ def test_what_is_accepted_comes_out_equal(tmp_path: Path, fresh_migrated_url: st
     accepted = 0
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=DAMAGES,
         deadline=None,
         derandomize=True,
         suppress_health_check=[HealthCheck.too_slow],

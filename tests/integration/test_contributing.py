@@ -71,7 +71,7 @@ def _follow(recipe: str, folder: Path) -> str:
     return printed
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_add_a_rule(repository: Path, copy: Path) -> None:
     printed = _follow(_recipe(repository, "Add a rule"), copy)
     assert "QC499 no-encounters (warning)" in printed
@@ -79,7 +79,7 @@ def test_add_a_rule(repository: Path, copy: Path) -> None:
     assert "### QC499 no-encounters" in (copy / "docs/contracts.md").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_add_a_model(repository: Path, copy: Path) -> None:
     printed = _follow(_recipe(repository, "Add a model"), copy)
     assert "PIONEER_SYSTEM" in printed, "the preview of the sample run shows its systems"
@@ -89,7 +89,7 @@ def test_add_a_model(repository: Path, copy: Path) -> None:
     assert "fct_system_signals" in (copy / "dbt/compiled/duckdb.json").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_add_an_endpoint(repository: Path, copy: Path) -> None:
     printed = _follow(_recipe(repository, "Add an endpoint"), copy)
     assert "1 passed" in printed

@@ -73,6 +73,7 @@ def test_every_incremental_model_depends_on_the_build_scope(project_manifest: Ma
             assert scope in dag.ancestors(node.unique_id), node.name
 
 
+@pytest.mark.thorough
 async def test_both_engines_make_the_same_of_a_run(
     project_manifest: Manifest, fresh_database_url: str
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.compass import serving
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.thorough
 
 SOURCES = Path(__file__).resolve().parents[1] / "typescript"
 OFFLINE = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ETIMEDOUT", "ECONNRESET", "ENETUNREACH")

@@ -70,11 +70,10 @@ def _servers(home: Path) -> list[psutil.Process]:
     ]
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_up_twice_and_stop(home: Path, stop: signal.Signals) -> None:
+def test_up_twice_and_stop(home: Path) -> None:
     """The first start ingests, the second does not; either signal stops server and database."""
     port = free_port()
-    for expected in ("171 new", "nothing to do"):
+    for expected, stop in (("171 new", signal.SIGINT), ("nothing to do", signal.SIGTERM)):
         with _up(home, port) as (process, output):
             listed = httpx.get(f"http://127.0.0.1:{port}/api/signals").json()
             assert listed["total_count"] == 171
