@@ -150,11 +150,12 @@ async def create_marts(connection: asyncpg.Connection) -> None:
 
 
 async def clear(connection: asyncpg.Connection) -> None:
-    """Empty every table that tests write to."""
-    await connection.execute("truncate public.runs, public.users, public.signals cascade")
-    await connection.execute("truncate public.activity_events cascade")
+    """Empty every table that tests write to: of few rows, sooner done than TRUNCATE makes its files."""
     await create_marts(connection)
-    await connection.execute("truncate public_marts.fct_signals, public_marts.fct_node_edges")
+    await connection.execute(
+        "delete from public.activity_events; delete from public.signals; delete from public.runs;"
+        " delete from public.users; delete from public_marts.fct_signals; delete from public_marts.fct_node_edges"
+    )
 
 
 async def add_run(
