@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -20,6 +21,7 @@ from transforms.stage.structs import (
     NodeHeader,
     PeriodValue,
     PerPeriod,
+    PerPeriodOfAnySize,
     Runtime,
     Statistics,
     Timeline,
@@ -33,9 +35,11 @@ _decode_entity = msgspec.json.Decoder(EntityResult).decode
 _decode_type = msgspec.json.Decoder(LineType).decode
 _decode_metadata = msgspec.json.Decoder(Metadata).decode
 _decode_per_period = msgspec.json.Decoder(PerPeriod).decode
+_decode_any_size = msgspec.json.Decoder(PerPeriodOfAnySize).decode
 _decode_runtime = msgspec.json.Decoder(Runtime).decode
 _encode = msgspec.json.encode
 _NO_RUNTIME = Runtime()
+_NO_ENCOUNTERS: dict[str, int | float | None] = {}
 _PER_PERIOD = b',"per_period":'
 
 HEADER_TYPE = "node_metadata"
@@ -274,16 +278,29 @@ def _is_header(line: bytes) -> bool:
 
 def _timeline_json(points: list[PeriodValue], per_period: bytes) -> str:
     """The timeline with the encounters of each month, which stand elsewhere, months spelled otherwise."""
-    encounters: dict[str, int | float | None] = {}
-    if per_period:
-        monthly = decode_member(_decode_per_period, per_period, "/metadata/per_period")
-        encounters = {
-            point.period.replace("-", ""): _count(point.value) for point in monthly.encounters or ()
-        }
-    get = encounters.get
+    get = _encounters(per_period).get if per_period else _NO_ENCOUNTERS.get
     return _encode(
-        [TimelinePoint(point.period, point.value, get(point.period.replace("-", ""))) for point in points]
+        [TimelinePoint(point.period, point.value, get(_month(point.period))) for point in points]
     ).decode()
+
+
+def _encounters(per_period: bytes) -> dict[str, int | float | None]:
+    """Encounters by month."""
+    try:
+        monthly = _decode_per_period(per_period)
+    except DecodingError:
+        # Numbers of any size, or what is wrong with them.
+        monthly = decode_member(_decode_any_size, per_period, "/metadata/per_period")
+    return {
+        _month(point.period): count if type(count := point.value) is int else _count(count)
+        for point in monthly.encounters or ()
+    }
+
+
+@lru_cache(maxsize=4_096)
+def _month(period: str) -> str:
+    """A month as YYYYMM; every timeline has the same few."""
+    return period.replace("-", "")
 
 
 def _count(value: float | None) -> int | float | None:

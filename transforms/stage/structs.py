@@ -5,7 +5,11 @@ Unknown keys are ignored; a wrong type raises ValidationError with the JSON path
 
 from __future__ import annotations
 
-from msgspec import Raw, Struct
+from typing import Annotated
+
+from msgspec import Meta, Raw, Struct
+
+from transforms.stage.frames import EXACT_INTEGERS
 
 EMPTY = Raw(b"")
 
@@ -26,6 +30,16 @@ class PeriodValue(Struct, gc=False):
 
     period: str
     value: float | None = None
+
+
+ExactInteger = Annotated[int, Meta(ge=-EXACT_INTEGERS, le=EXACT_INTEGERS)]
+
+
+class PeriodCount(Struct, gc=False):
+    """A count of one month, spelled likewise; whole ones as they are written."""
+
+    period: str
+    value: ExactInteger | float | None = None
 
 
 class TimelinePoint(Struct, gc=False):
@@ -67,6 +81,12 @@ class Metric(Struct, gc=False):
 
 class PerPeriod(Struct, gc=False):
     """The one monthly column that timelines are joined with."""
+
+    encounters: list[PeriodCount] | None = None
+
+
+class PerPeriodOfAnySize(Struct, gc=False):
+    """As PerPeriod, with numbers beyond those that floats tell apart."""
 
     encounters: list[PeriodValue] | None = None
 
