@@ -171,8 +171,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _settled() -> Iterator[None]:
     """Leave what stands when the application has started out of every search for garbage while it serves.
 
-    That is some hundred thousand objects, most of what there is; to go through them stops all requests. Starting
-    leaves no garbage among them that would have to be looked for first.
+    That is some hundred thousand objects, most of what there is; to go through them stops all requests.
+    Starting leaves no garbage among them that would have to be looked for first.
     """
     gc.freeze()
     try:

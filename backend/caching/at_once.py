@@ -6,6 +6,8 @@ time. The head of an answer that was sent before has passed there already.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
@@ -15,6 +17,12 @@ from backend.caching.memory import Headers
 def head_of(headers: Headers) -> bytes:
     """The lines of ``headers``, as HTTP/1.1 has them."""
     return b"".join(b"%b: %b\r\n" % header for header in headers)
+
+
+@lru_cache(maxsize=1)
+def _defaults(*headers: tuple[bytes, bytes]) -> bytes:
+    """Lines of what the server says of itself, the same for a second."""
+    return head_of(list(headers))
 
 
 def write_at_once(send: Send, status: int, head: bytes, body: bytes) -> bool:
@@ -35,7 +43,7 @@ def write_at_once(send: Send, status: int, head: bytes, body: bytes) -> bool:
     ):
         return False
     cycle.response_started = cycle.response_complete = True
-    defaults = head_of(cycle.default_headers)
+    defaults = _defaults(*cycle.default_headers)
     cycle.transport.write(b"".join((STATUS_LINE[status], defaults, head, b"\r\n", body)))
     cycle.message_event.set()
     cycle.on_response()

@@ -52,12 +52,23 @@ class Basis:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Sent:
     basis: Basis
     status: int
     headers: Headers
     head: bytes
+    stood_by: Mapping[str, int] | None = None
+    stood_at: int = 0
+
+    def stands(self, known: Mapping[str, int] | None) -> bool:
+        """As its basis does; versions that were read do not change: the same are compared once a second."""
+        second = int(time.time())
+        if known is None or known is not self.stood_by or second != self.stood_at:
+            if not self.basis.stands(known):
+                return False
+            self.stood_by, self.stood_at = known, second
+        return True
 
 
 def may_stand_first(settings: Settings) -> bool:
@@ -88,7 +99,7 @@ class Express:
         client = scope["client"]
         key = (scope["path"], scope["query_string"], client and client[0], *map(told.get, _TOLD_APART))
         sent = self._sent.get(key)
-        if sent is None or not sent.basis.stands(self._state.data_versions.known):
+        if sent is None or not sent.stands(self._state.data_versions.known):
             await self._learn(scope, receive, send, key)
             return
         started = time.perf_counter()

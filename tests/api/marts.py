@@ -154,7 +154,8 @@ async def clear(connection: asyncpg.Connection) -> None:
     await create_marts(connection)
     await connection.execute(
         "delete from public.activity_events; delete from public.signals; delete from public.runs;"
-        " delete from public.users; delete from public_marts.fct_signals; delete from public_marts.fct_node_edges"
+        " delete from public.users;"
+        " delete from public_marts.fct_signals; delete from public_marts.fct_node_edges"
     )
 
 
