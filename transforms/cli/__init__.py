@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
+import threading
+from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 _INTERRUPTED = 128 + signal.SIGINT
 _TERMINATED = 128 + signal.SIGTERM
@@ -24,6 +29,27 @@ def main() -> None:
         from transforms.cli.failures import report_failure
 
         sys.exit(report_failure(error))
+
+
+def run() -> NoReturn:
+    """`main` as a process of its own, which ends without giving back what it holds.
+
+    The system takes that all the same: frames of a large run, one by one, cost as much as many a rule.
+    """
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code
+    else:
+        code = 0
+    # Threads that still run are waited for, and what cannot be said any more is told of, by Python.
+    if isinstance(code, int) and threading.active_count() == 1:
+        atexit._run_exitfuncs()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    sys.exit(code)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

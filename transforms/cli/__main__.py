@@ -1,5 +1,5 @@
 """`python -m transforms.cli`: the same as `compass`."""
 
-from transforms.cli import main
+from transforms.cli import run
 
-main()
+run()
