@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 
@@ -15,6 +17,7 @@ from contracts.tables import RAW_TABLES
 
 CHECKS_AT_ONCE = 2
 """Polars takes all cores for an expression; what one check leaves of them between two is another's."""
+_TURN_SECONDS = 0.0005
 
 Check = Callable[[], Iterable[Finding]]
 
@@ -54,5 +57,16 @@ def _found(data: RunData, checks: Iterable[Check]) -> list[Finding]:
         return found
 
     # Frames lie on disk where they are many: what two checks make of them must not be in memory together.
-    with ThreadPoolExecutor(1 if data.on_disk else CHECKS_AT_ONCE) as workers:
+    with _taking_turns(), ThreadPoolExecutor(1 if data.on_disk else CHECKS_AT_ONCE) as workers:
         return list(chain.from_iterable(workers.map(run, checks)))
+
+
+@contextmanager
+def _taking_turns() -> Iterator[None]:
+    """Let threads wait for the interpreter for a moment only: most of a check is Polars, in short calls."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_SECONDS)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(usual)
