@@ -7,6 +7,7 @@ time. The head of an answer that was sent before has passed there already.
 from __future__ import annotations
 
 from functools import lru_cache
+from http import HTTPStatus
 
 from starlette.types import Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
@@ -14,26 +15,34 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from backend.caching.memory import Headers
 
 
-def head_of(headers: Headers) -> bytes:
-    """The lines of ``headers``, as HTTP/1.1 has them."""
+def head_of(status: int, headers: Headers) -> bytes | None:
+    """The lines of ``headers``, as HTTP/1.1 has them; None where they do not say where the body ends."""
+    if status == HTTPStatus.NOT_MODIFIED or b"content-length" in dict(headers):
+        return _lines(*headers)
+    return None
+
+
+def _lines(*headers: tuple[bytes, bytes]) -> bytes:
     return b"".join(b"%b: %b\r\n" % header for header in headers)
 
 
-@lru_cache(maxsize=1)
-def _defaults(*headers: tuple[bytes, bytes]) -> bytes:
-    """Lines of what the server says of itself, the same for a second."""
-    return head_of(list(headers))
+# What the server says of itself is the same for a second.
+_defaults = lru_cache(maxsize=1)(_lines)
 
 
-def write_at_once(send: Send, status: int, head: bytes, body: bytes) -> bool:
+def write_at_once(
+    send: Send, status: int, head: bytes | None, body: bytes, *further: tuple[bytes, bytes]
+) -> bool:
     """Write an answer whole; False, and nothing is written, where only messages will do.
 
     That is behind another server, after the client has gone or before it has read what was sent, and
-    where the connection ends with this answer. ``head`` are lines as of ``head_of``, all of them sent before.
+    where the connection ends with this answer. ``head`` is that of ``head_of``, of headers that were sent
+    before; ``further`` ones have been checked.
     """
     cycle = getattr(send, "__self__", None)
     if (
-        type(cycle) is not RequestResponseCycle
+        head is None
+        or type(cycle) is not RequestResponseCycle
         or cycle.response_started
         or cycle.disconnected
         or cycle.waiting_for_100_continue
@@ -43,8 +52,8 @@ def write_at_once(send: Send, status: int, head: bytes, body: bytes) -> bool:
     ):
         return False
     cycle.response_started = cycle.response_complete = True
-    defaults = _defaults(*cycle.default_headers)
-    cycle.transport.write(b"".join((STATUS_LINE[status], defaults, head, b"\r\n", body)))
+    defaults, rest = _defaults(*cycle.default_headers), _lines(*further)
+    cycle.transport.write(b"".join((STATUS_LINE[status], defaults, head, rest, b"\r\n", body)))
     cycle.message_event.set()
     cycle.on_response()
     return True

@@ -57,7 +57,7 @@ class _Sent:
     basis: Basis
     status: int
     headers: Headers
-    head: bytes
+    head: bytes | None
     stood_by: Mapping[str, int] | None = None
     stood_at: int = 0
 
@@ -111,7 +111,7 @@ class Express:
                 return
             body = stored.body
         named = (REQUEST_ID, request_id(told.get(REQUEST_ID)))
-        if not write_at_once(send, sent.status, sent.head + b"%b: %b\r\n" % named, body):
+        if not write_at_once(send, sent.status, sent.head, body, named):
             headers = [*sent.headers, named]
             await send({"type": "http.response.start", "status": sent.status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
@@ -131,7 +131,7 @@ class Express:
         if basis is None or not start or sum(len(part) for part in key if part is not None) > _LONGEST:
             return
         headers = [(name, value) for name, value in start["headers"] if name != REQUEST_ID]
-        self._sent[key] = _Sent(basis, start["status"], headers, head_of(headers))
+        self._sent[key] = _Sent(basis, start["status"], headers, head_of(start["status"], headers))
         self._sent.move_to_end(key)
         if len(self._sent) > _MOST:
             self._sent.popitem(last=False)

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.caching import express, policy
-from backend.caching.at_once import write_at_once
+from backend.caching.at_once import head_of, write_at_once
 from backend.caching.express import Express
 from backend.config import Settings
 from backend.main import create_app
@@ -243,6 +243,12 @@ async def test_what_is_written_at_once_is_what_uvicorn_writes(port: int, at_once
     assert at_once == [True, True, True]
     assert [(status, body) for status, _, body in held] == [(b"HTTP/1.1 304 Not Modified", b"")] * 3
     assert _lasting(held[0][1]) == _lasting(held[2][1])
+
+
+def test_an_answer_that_does_not_say_where_it_ends_is_left_to_the_server() -> None:
+    assert head_of(200, [(b"etag", b'"x"')]) is None
+    assert head_of(200, [(b"content-length", b"2")]) == b"content-length: 2\r\n"
+    assert head_of(304, [(b"etag", b'"x"')]) == b'etag: "x"\r\n'
 
 
 async def test_the_last_answer_of_a_connection_ends_it(port: int, at_once: list[bool]) -> None:
