@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -38,7 +39,8 @@ async def engine(migrated_url: str, connection: asyncpg.Connection) -> AsyncIter
 async def running(app: FastAPI, *, reloading: bool = True) -> AsyncIterator[httpx.AsyncClient]:
     """A client of ``app`` between its start and its end.
 
-    ``reloading`` clients want to see at once what tests do to the database behind the service.
+    ``reloading`` clients want to see at once what tests do to the database behind the service; others are
+    there once the service hears of it.
     """
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
@@ -49,7 +51,16 @@ async def running(app: FastAPI, *, reloading: bool = True) -> AsyncIterator[http
             headers={"Cache-Control": "no-cache"} if reloading else {},
         ) as client,
     ):
+        if not reloading:
+            await listening(app)
         yield client
+
+
+async def listening(app: FastAPI) -> None:
+    """Wait until announcements of the database reach ``app``; until then it keeps no answer."""
+    async with asyncio.timeout(10):
+        while not app.state.listener.connected:
+            await asyncio.sleep(0.01)
 
 
 @pytest.fixture

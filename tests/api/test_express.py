@@ -21,7 +21,7 @@ from backend.caching.express import Express
 from backend.config import Settings
 from backend.main import create_app
 from backend.services.signal_hydrator import publish
-from tests.api.conftest import running
+from tests.api.conftest import listening, running
 from tests.api.marts import add_run, signal_id, signal_row
 
 ROW = signal_row("F1")
@@ -181,13 +181,14 @@ async def test_long_questions_are_not_remembered(
 @pytest.fixture
 async def port(app: FastAPI, served: None) -> AsyncIterator[int]:
     """Where uvicorn serves, as in production."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
-        serving = asyncio.create_task(server.serve([listening]))
+        serving = asyncio.create_task(server.serve([bound]))
         while not server.started:
             await asyncio.sleep(0.01)
-        yield int(listening.getsockname()[1])
+        await listening(app)
+        yield int(bound.getsockname()[1])
         server.should_exit = True
         await serving
 
