@@ -156,6 +156,7 @@ def test_metrics_of_the_sample_run(ingested_url: str) -> None:
         _assert_catalogued(client, run)
 
 
+@pytest.mark.thorough
 def test_metrics_of_reference_runs(fresh_migrated_url: str, shared_folder: Path) -> None:
     """Several runs of one graph, of which the last one counts, and several graphs side by side."""
     paths = [

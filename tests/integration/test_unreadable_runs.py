@@ -28,6 +28,9 @@ pytestmark = [
     ),
 ]
 
+COMMANDS = ["preflight", pytest.param("load", marks=pytest.mark.thorough), "ingest"]
+"""What loads a run reads it as what ingests it does."""
+
 AS_OTHERS = """
 import ctypes, os, sys
 if os.geteuid() == 0:
@@ -83,7 +86,7 @@ def watched(run: RunCopy, database: str) -> tuple[int, list[tuple[str, str | Non
     return done.code, [(each["event"], each["run_key"], each["reason"]) for each in events]
 
 
-@pytest.mark.parametrize("command", ["preflight", "load", "ingest"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_file_that_may_not_be_read_is_a_finding(command: str, run: RunCopy, database: str) -> None:
     run.file(CLASSIFICATIONS).chmod(0)
     done = restricted(command, str(run.path), database_url=database)
@@ -91,7 +94,7 @@ def test_a_file_that_may_not_be_read_is_a_finding(command: str, run: RunCopy, da
     assert f"QC211 {CLASSIFICATIONS}  cannot be read: Permission denied" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["preflight", "load", "ingest"])
+@pytest.mark.parametrize("command", COMMANDS)
 def test_a_folder_that_may_not_be_read_is_no_link(command: str, run: RunCopy, database: str) -> None:
     run.file("results/nodes").chmod(0)
     done = restricted(command, str(run.path), database_url=database)
@@ -100,7 +103,7 @@ def test_a_folder_that_may_not_be_read_is_no_link(command: str, run: RunCopy, da
     assert "QC106" not in done.stdout
 
 
-@pytest.mark.parametrize("command", ["preflight", "load", "ingest"])
+@pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(("folder", "mode"), [("results", 0), ("results/nodes", 0o444)])
 def test_a_run_that_may_not_be_looked_at_is_not_readable(
     command: str, folder: str, mode: int, run: RunCopy, database: str
