@@ -73,6 +73,7 @@ def test_who_writes_reads_it(pair: Pair) -> None:
     assert "eve" in pair.names()
 
 
+@pytest.mark.thorough
 def test_the_replica_goes_and_comes_back(pair: Pair) -> None:
     pair.add("ann")
     pair.names()
