@@ -16,7 +16,7 @@ from tests.support.compass import compass, serving
 pytestmark = pytest.mark.slow
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = int(os.environ.get("COMPASS_CONFORMANCE_EXAMPLES", "1"))
+EXAMPLES = int(os.environ.get("COMPASS_CONFORMANCE_EXAMPLES", "3"))
 
 
 def _check(client: httpx.Client, report: Path, *arguments: str) -> None:
@@ -47,6 +47,7 @@ def _check(client: httpx.Client, report: Path, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
 
 
+@pytest.mark.thorough
 def test_everybody_on_this_machine(ingested_url: str, tmp_path: Path) -> None:
     with serving(ingested_url) as client:
         _check(client, tmp_path / "report.ndjson")

@@ -122,6 +122,7 @@ async def built(engine: Engine, compiled: Manifest, url: str) -> tuple[dict[str,
     return {each.node.name: (each.status, each.failures) for each in result.results}, await contents(url)
 
 
+@pytest.mark.thorough
 async def test_both_engines_give_the_same_and_may_take_turns(
     compiled: Manifest, project: Path, database: str
 ) -> None:

@@ -22,14 +22,11 @@ from transforms.synth import generate_run
 from transforms.synth.corruptions.artifacts import CLASSIFICATIONS
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.thorough,
     pytest.mark.skipif(
         sys.platform != "linux", reason="root may read everything, unless Linux takes it back"
     ),
 ]
-
-COMMANDS = ["preflight", pytest.param("load", marks=pytest.mark.thorough), "ingest"]
-"""What loads a run reads it as what ingests it does."""
 
 AS_OTHERS = """
 import ctypes, os, sys
@@ -86,7 +83,7 @@ def watched(run: RunCopy, database: str) -> tuple[int, list[tuple[str, str | Non
     return done.code, [(each["event"], each["run_key"], each["reason"]) for each in events]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["preflight", "load", "ingest"])
 def test_a_file_that_may_not_be_read_is_a_finding(command: str, run: RunCopy, database: str) -> None:
     run.file(CLASSIFICATIONS).chmod(0)
     done = restricted(command, str(run.path), database_url=database)
@@ -94,7 +91,7 @@ def test_a_file_that_may_not_be_read_is_a_finding(command: str, run: RunCopy, da
     assert f"QC211 {CLASSIFICATIONS}  cannot be read: Permission denied" in done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["preflight", "load", "ingest"])
 def test_a_folder_that_may_not_be_read_is_no_link(command: str, run: RunCopy, database: str) -> None:
     run.file("results/nodes").chmod(0)
     done = restricted(command, str(run.path), database_url=database)
@@ -103,7 +100,7 @@ def test_a_folder_that_may_not_be_read_is_no_link(command: str, run: RunCopy, da
     assert "QC106" not in done.stdout
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["preflight", "load", "ingest"])
 @pytest.mark.parametrize(("folder", "mode"), [("results", 0), ("results/nodes", 0o444)])
 def test_a_run_that_may_not_be_looked_at_is_not_readable(
     command: str, folder: str, mode: int, run: RunCopy, database: str
