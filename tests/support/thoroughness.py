@@ -4,5 +4,5 @@ from __future__ import annotations
 
 import os
 
-DAMAGES = int(os.environ.get("COMPASS_DAMAGES", "25"))
+DAMAGES = int(os.environ.get("COMPASS_DAMAGES", "12"))
 """Random changes of a run's files."""
