@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -27,19 +27,19 @@ _PACKAGE_ROOT = Path(__file__).resolve().parents[1]
 
 
 class HelperProcess:
-    """The process, its pipes, and the files without a name that it answers in; a context manager."""
+    """The process, its pipes, and the file without a name that it puts frames in; a context manager."""
 
     def __init__(self) -> None:
         """Start it. Raises OSError where no further process or file may be had."""
         with ExitStack() as resources:
-            opened = [tempfile.TemporaryFile(prefix="compass-") for _ in range(AHEAD)]  # noqa: SIM115
-            self.files: Sequence[int] = [resources.enter_context(file).fileno() for file in opened]
+            file = resources.enter_context(tempfile.TemporaryFile(prefix="compass-", suffix=".arrow"))
+            self.frames = file.fileno()
             process = subprocess.Popen(
-                (*PROGRAM, *map(str, self.files)),
+                (*PROGRAM, str(self.frames)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                pass_fds=self.files,
+                pass_fds=(self.frames,),
                 env={**os.environ, "PYTHONPATH": str(_PACKAGE_ROOT)},
             )
             assert process.stdin is not None

@@ -18,6 +18,8 @@ EXACT_INTEGERS = 2**53
 
 _LOOKED_AT = 64
 """Values that tell whether a column repeats what it holds."""
+_WITHIN_A_ROW = 12
+"""Bytes of text that stand in the row itself, wherever else they do."""
 
 
 def empty_frame(table: Table) -> pl.DataFrame:
@@ -136,11 +138,16 @@ def _columns(values: list[Any], schema: dict[str, Any]) -> pl.DataFrame:
 
 def _column(name: str, values: list[Any], dtype: Any) -> pl.Series:
     """A column; text that repeats stands in memory once, and is 16 bytes in each row."""
-    if dtype is not pl.String or len(set(values[:_LOOKED_AT])) > _LOOKED_AT // 2:
+    if dtype is not pl.String or not _repeats(set(values[:_LOOKED_AT])):
         return pl.Series(name, values, dtype=dtype)
     places = {value: place for place, value in enumerate(dict.fromkeys(values))}
     rows = pl.Series(list(map(places.__getitem__, values)), dtype=pl.UInt32)
     return pl.Series(name, list(places), dtype=dtype)[rows]
+
+
+def _repeats(some: set[str | None]) -> bool:
+    """Whether a column whose first values are ``some`` tends to repeat texts that are worth sharing."""
+    return len(some) <= _LOOKED_AT // 2 and any(text and len(text) > _WITHIN_A_ROW for text in some)
 
 
 def _bounded(value: Any) -> Any:

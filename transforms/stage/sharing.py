@@ -1,14 +1,12 @@
 """Some files are most of a run's bytes: of a large run, processes of our own read some of them.
 
 A helper reads tasks from its standard input, so that it ends when the process that started it does,
-however that ends. What a task gives goes through a file without a name, in one piece: taken out of
-a pipe a little at a time, it would wait for the interpreter lock each time.
+however that ends. The frames that a task gives go through a file without a name, which is mapped:
+taken out of a pipe a little at a time, they would wait for the interpreter lock each time.
 """
 
 from __future__ import annotations
 
-import itertools
-import mmap
 import pickle
 import signal
 import sys
@@ -24,10 +22,13 @@ from contracts.rules.gather import Findings
 from transforms.helper import AHEAD, WORTH_HELP_BYTES, HelperProcess, cores
 from transforms.stage.keys import KeyRing
 from transforms.stage.reader import Source
-from transforms.stage.shards import Performed, Task
-from transforms.stage.spool import Spool
+from transforms.stage.shards import Performed, Shard, Task
+from transforms.stage.spool import Place, Spool, append, worth_a_file
 
 MAX_HELPERS = 7
+
+_Answer = tuple[Performed, dict[str, Place]]
+"""What a task gave, and where those of its frames lie that it was too large to send along."""
 
 
 def helpers_for(sizes: Sequence[int]) -> int:
@@ -90,10 +91,13 @@ class Helpers:
     def finish(self) -> list[Performed]:
         """What every task gives, in the order given; this process performs what no helper has begun."""
         while (number := self._next(lambda: len(self._performed) == len(self._tasks))) is not None:
-            self._add(number, self._tasks[number].perform(self._source, self._keys))
-        performed = [self._performed[number] for number in range(len(self._tasks))]
+            performed = self._tasks[number].perform(self._source, self._keys)
+            frames = performed.shard.frames
+            frames.update({name: self._spool.keep(frame) for name, frame in frames.items()})
+            self._add(number, performed)
+        results = [self._performed[number] for number in range(len(self._tasks))]
         self._tasks, self._performed = (), {}
-        return performed
+        return results
 
     def _next(self, ended: Callable[[], bool]) -> int | None:
         """A task that nobody has begun; waits for one (a helper may leave its own) until ``ended``."""
@@ -102,8 +106,6 @@ class Helpers:
             return self._waiting.popleft() if self._waiting else None
 
     def _add(self, number: int, performed: Performed) -> None:
-        shard = performed.shard
-        shard.frames = {name: self._spool.keep(frame) for name, frame in shard.frames.items()}
         with self._changed:
             self._performed[number] = performed
             self._changed.notify_all()
@@ -129,18 +131,19 @@ class Helpers:
                 pickle.dump(replace(self._source, findings=Findings(), on_bytes=_unheard), requests)
                 requests.flush()
                 # Started: only now it takes a task from the others.
-                answers.readline()
-                self._hand_over(begun, requests, answers, helper.files)
+                pickle.load(answers)  # noqa: S301 - written by our own code
+                self._hand_over(begun, requests, answers, helper.frames)
         finally:
             with self._changed:
                 self._waiting.extend(begun)
                 self._changed.notify_all()
 
-    def _hand_over(
-        self, begun: deque[int], requests: IO[bytes], sizes: IO[bytes], files: Sequence[int]
-    ) -> None:
-        """Give a helper tasks until there are no more; ``begun`` are those that it has not answered yet."""
-        for answer in itertools.cycle(files):
+    def _hand_over(self, begun: deque[int], requests: IO[bytes], answers: IO[bytes], frames: int) -> None:
+        """Give a helper tasks until there are no more; ``begun`` are those that it has not answered yet.
+
+        Raises EOFError if the helper has ended.
+        """
+        while True:
             while len(begun) < AHEAD:
                 number = self._next(lambda: self._closed or bool(begun))
                 if number is None:
@@ -150,52 +153,47 @@ class Helpers:
                 requests.flush()
             if not begun:
                 return
-            performed = _answer(answer, sizes)
+            answer: _Answer = pickle.load(answers)  # noqa: S301
+            performed, places = answer
+            performed.shard.frames |= {name: self._spool.map(frames, place) for name, place in places.items()}
             self._source.on_bytes(self._tasks[begun[0]].size)
             self._add(begun[0], performed)
             begun.popleft()
-
-
-def _answer(file: int, sizes: IO[bytes]) -> Performed:
-    """What a helper's next task gave. Raises EOFError if the helper has ended."""
-    size = int(sizes.readline() or 0)
-    if not size:
-        raise EOFError
-    with mmap.mmap(file, size, access=mmap.ACCESS_READ) as content:
-        performed: Performed = pickle.loads(content)  # noqa: S301 - written by our own code
-    return performed
 
 
 def _unheard(count: int) -> None:
     """Progress that nobody follows."""
 
 
-def help_stage(requests: BinaryIO, sizes: BinaryIO, answers: Sequence[BinaryIO]) -> None:
+def help_stage(requests: BinaryIO, answers: BinaryIO, frames: BinaryIO) -> None:
     """Perform the tasks that ``requests`` holds until it ends; the first request is the run.
 
-    What a task gives fills the next of ``answers``, in turns, and ``sizes`` gets a line that says how
-    many bytes that are; its first line says that this process has started.
+    The first of ``answers`` says that this process has started, each further one what a task gave, less
+    its large frames: those are appended to ``frames``, and the answer says where.
     """
     import gc
 
     gc.disable()
     source: Source = pickle.load(requests)  # noqa: S301 - written by the process that started this one
     keys = KeyRing(source.run.graph_name)
-    size = 0
+    answer: _Answer | None = None
     with suppress(EOFError):
-        for answer in itertools.cycle(answers):
-            sizes.write(b"%d\n" % size)
-            sizes.flush()
+        while True:
+            pickle.dump(answer, answers)
+            answers.flush()
             task: Task = pickle.load(requests)  # noqa: S301
-            answer.seek(0)
-            pickle.dump(task.perform(source, keys), answer, protocol=pickle.HIGHEST_PROTOCOL)
-            answer.flush()
-            size = answer.tell()
+            performed = task.perform(source, keys)
+            answer = performed, _set_apart(performed.shard, frames)
+
+
+def _set_apart(shard: Shard, file: BinaryIO) -> dict[str, Place]:
+    """Move the large frames of ``shard`` to the end of a file; returns where each lies."""
+    large = [name for name, frame in shard.frames.items() if worth_a_file(frame)]
+    return {name: append(shard.frames.pop(name), file) for name in large}
 
 
 if __name__ == "__main__":
     # Ctrl-C is for the process that started this one; when it ends, so does this one.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with ExitStack() as files:
-        opened = [files.enter_context(open(int(number), "wb")) for number in sys.argv[1:]]
-        help_stage(sys.stdin.buffer, sys.stdout.buffer, opened)
+    with open(int(sys.argv[1]), "wb") as file:
+        help_stage(sys.stdin.buffer, sys.stdout.buffer, file)
