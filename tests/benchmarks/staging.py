@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from tests.benchmarks.peers.duckdb_tables import make_tables
 from transforms.run import open_run
 from transforms.stage import stage_run
 
@@ -45,11 +46,16 @@ def _duckdb(run: Path) -> None:
             )
 
 
+def _duckdb_flattens_alone(run: Path) -> None:
+    make_tables(run, threads=1)
+
+
 WAYS: dict[str, Callable[[Path], None]] = {
     "stage": _stage,
     "stage without helpers": _stage_alone,
     "polars": _polars,
     "duckdb": _duckdb,
+    "duckdb flattens on one core": _duckdb_flattens_alone,
 }
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(1800)]
 MOST_DUCKDB_TIMES = 2.0
 MEMORY_MB = 1500.0
 MEMORY_OF_LARGE_MB = 3000.0
-ONE_CORE_MB_A_SECOND = 120.0
+PART_OF_FASTEST = 0.7
+"""Of the fastest flattening on one core that can be shown; 120 MB/s would do as well."""
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def _peer(module: str, made: Path, *, watched: bool = True) -> Cost:
 
 
 def _staged(way: str, made: Path) -> Cost:
-    cost = run([sys.executable, "-m", "tests.benchmarks.staging", way, str(made)])
+    cost = run([sys.executable, "-m", "tests.benchmarks.staging", way, str(made)], watched=False)
     return replace(cost, seconds=json.loads(cost.stdout)["seconds"])
 
 
@@ -139,7 +140,7 @@ def test_preflight_of_a_run_as_large_as_they_come(runs_folder: Path) -> None:
 
 def test_staging(large_run: Path) -> None:
     """Files to typed frames, in megabytes of JSONL a second."""
-    ways = ("stage", "stage without helpers", "polars", "duckdb")
+    ways = ("stage", "stage without helpers", "polars", "duckdb", "duckdb flattens on one core")
     costs = in_turns(sizes.REPEATS, {way: lambda way=way: _staged(way, large_run) for way in ways})  # type: ignore[misc]
     megabytes = _megabytes(large_run)
     parameters = {"MB": round(megabytes)}
@@ -153,12 +154,13 @@ def test_staging(large_run: Path) -> None:
         [
             record("with helpers", "stage", "polars", "polars.read_ndjson"),
             record("with helpers", "stage", "duckdb", "DuckDB read_json"),
+            record("one process", "stage without helpers", "polars", "polars.read_ndjson"),
             record(
                 "one process",
                 "stage without helpers",
-                "polars",
-                "polars.read_ndjson",
-                Target(ONE_CORE_MB_A_SECOND, "ours"),
+                "duckdb flattens on one core",
+                "DuckDB read_json and UNNEST, one thread",
+                Target(PART_OF_FASTEST),
             ),
             Record(
                 "Staging",

@@ -29,10 +29,13 @@ def tables(database: duckdb.DuckDBPyConnection, run: Path) -> None:
     database.execute(_STATEMENTS.read_text(encoding="utf-8"))
 
 
-def make_tables(run: Path) -> dict[str, int]:
-    """Make the tables of ``run`` in memory; returns the rows of the raw tables they stand for."""
+def make_tables(run: Path, threads: int | None = None) -> dict[str, int]:
+    """Make the tables of ``run`` in memory; returns the rows of the raw tables they stand for.
+
+    Without ``threads``, DuckDB takes as many as there are cores.
+    """
     rows = {}
-    with duckdb.connect() as database:
+    with duckdb.connect(config={} if threads is None else {"threads": threads}) as database:
         tables(database, run)
         for table, ours in TABLES.items():
             counted = database.execute(f"select count(*) from {table}").fetchone()
