@@ -161,6 +161,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
                 with _settled():
                     yield
     finally:
+        app.state.telemetry.settle()
         await listener.stop()
         await engine.dispose()
         if replica is not None:

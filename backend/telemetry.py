@@ -6,8 +6,11 @@ the numbers of all workers are added up, whichever of them is asked.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from bisect import bisect_left
+from collections import Counter as Counts
 from collections.abc import Iterable
 from typing import Any
 
@@ -37,6 +40,41 @@ _FROM_MEMORY = "(from memory)"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
+_TALLY_SECONDS = 1.0
+
+
+class _Seconds(Histogram):
+    """A histogram that takes many observations at once, for hardly more than one costs."""
+
+    def observe_all(self, amounts: list[float]) -> None:
+        """As ``observe`` for each."""
+        self._sum.inc(sum(amounts))
+        for place, count in Counts(bisect_left(self._upper_bounds, each) for each in amounts).items():
+            self._buckets[place].inc(count)
+
+
+class Tally:
+    """Counts answers of one kind that are sent faster than they can be counted one by one."""
+
+    def __init__(self, counter: Counter, seconds: _Seconds | None) -> None:
+        self._counter = counter
+        self._seconds = seconds
+        self._waiting: list[float] = []
+
+    def add(self, seconds: float) -> None:
+        """One more, sent within ``seconds``; counted within a second."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(_TALLY_SECONDS, self.settle)
+        self._waiting.append(seconds)
+
+    def settle(self) -> None:
+        """Count what was added."""
+        waiting, self._waiting = self._waiting, []
+        self._counter.inc(len(waiting))
+        if self._seconds is not None:
+            self._seconds.observe_all(waiting)
+
+
 class Telemetry:
     """Counts requests of one application; ``registry`` holds what /metrics shows."""
 
@@ -44,14 +82,15 @@ class Telemetry:
         self.registry = CollectorRegistry()
         labels = ("method", "route", "status")
         self._requests = Counter("compass_http_requests", "Requests answered", labels, registry=self.registry)
-        self._seconds = Histogram(
+        self._seconds = _Seconds(
             "compass_http_request_seconds",
             "Time until the answer was sent",
             ("method", "route"),
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._labelled: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
+        self._labelled: dict[tuple[str, str, int], tuple[Counter, _Seconds | None]] = {}
+        self._tallies: dict[tuple[str, int], Tally] = {}
         self.registry.register(_State(app))
 
     def observe(self, scope: Scope, status: int, seconds: float) -> None:
@@ -62,7 +101,19 @@ class Telemetry:
         if histogram is not None:
             histogram.observe(seconds)
 
-    def _label(self, method: str, route: str, status: int) -> tuple[Counter, Histogram | None]:
+    def tally(self, method: str, status: int) -> Tally:
+        """What counts answers that are sent again from memory."""
+        found = self._tallies.get((method, status))
+        if found is None:
+            found = self._tallies[method, status] = Tally(*self._label(method, _FROM_MEMORY, status))
+        return found
+
+    def settle(self) -> None:
+        """Count all answers that were sent so far."""
+        for tally in self._tallies.values():
+            tally.settle()
+
+    def _label(self, method: str, route: str, status: int) -> tuple[Counter, _Seconds | None]:
         """What counts such requests: found once, which takes longer than to count."""
         # A stream lasts as long as its reader likes.
         timed = None if route.endswith("/stream") else self._seconds.labels(method, route)
@@ -147,6 +198,7 @@ async def metrics(request: Request, engine: ReadEngine) -> Response:
     async with snapshot(engine) as connection:
         runs = await published_runs(connection)
     published.register(_Published(runs))
+    telemetry.settle()
     shown = telemetry.registry
     text = generate_latest(shown)
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:

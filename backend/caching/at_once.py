@@ -31,13 +31,13 @@ _defaults = lru_cache(maxsize=1)(_lines)
 
 
 def write_at_once(
-    send: Send, status: int, head: bytes | None, body: bytes, *further: tuple[bytes, bytes]
+    send: Send, status: int, head: bytes | None, body: bytes, further: tuple[bytes, bytes]
 ) -> bool:
     """Write an answer whole; False, and nothing is written, where only messages will do.
 
     That is behind another server, after the client has gone or before it has read what was sent, and
     where the connection ends with this answer. ``head`` is that of ``head_of``, of headers that were sent
-    before; ``further`` ones have been checked.
+    before; the ``further`` header has been checked.
     """
     cycle = getattr(send, "__self__", None)
     if (
@@ -52,8 +52,8 @@ def write_at_once(
     ):
         return False
     cycle.response_started = cycle.response_complete = True
-    defaults, rest = _defaults(*cycle.default_headers), _lines(*further)
-    cycle.transport.write(b"".join((STATUS_LINE[status], defaults, head, rest, b"\r\n", body)))
+    defaults = _defaults(*cycle.default_headers)
+    cycle.transport.write(b"%b%b%b%b: %b\r\n\r\n%b" % (STATUS_LINE[status], defaults, head, *further, body))
     cycle.message_event.set()
     cycle.on_response()
     return True

@@ -17,17 +17,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.caching.at_once import head_of, write_at_once
 from backend.caching.memory import Headers, ResponseMemory
 from backend.caching.policy import Policy
+from backend.caching.versions import DataVersions
 from backend.config import Settings
 from backend.middleware import REQUEST_ID, request_id
-from backend.telemetry import Telemetry
+from backend.telemetry import Tally, Telemetry
 
 BASIS = "compass.basis"
 """Where in the scope of a request a Basis stands, once an answer is found that stands."""
 
 _MOST = 4_096
 _LONGEST = 2_000
-# What answers from memory, and what is added to them on the way out, depend on.
-_TOLD_APART = (b"origin", b"accept-encoding", b"if-none-match")
 # Somebody who wants to be sure, and bodies, whose size is limited.
 _LEFT_TO_OTHERS = frozenset({b"cache-control", b"content-length", b"transfer-encoding"})
 
@@ -58,12 +57,14 @@ class _Sent:
     status: int
     headers: Headers
     head: bytes | None
+    data: DataVersions
+    tally: Tally
     stood_by: Mapping[str, int] | None = None
     stood_at: int = 0
 
-    def stands(self, known: Mapping[str, int] | None) -> bool:
+    def stands(self) -> bool:
         """As its basis does; versions that were read do not change: the same are compared once a second."""
-        second = int(time.time())
+        known, second = self.data.known, int(time.time())
         if known is None or known is not self.stood_by or second != self.stood_at:
             if not self.basis.stands(known):
                 return False
@@ -97,9 +98,17 @@ class Express:
             await self._app(scope, receive, send)
             return
         client = scope["client"]
-        key = (scope["path"], scope["query_string"], client and client[0], *map(told.get, _TOLD_APART))
+        # What answers from memory, and what is added to them on the way out, depend on.
+        key = (
+            scope["path"],
+            scope["query_string"],
+            client and client[0],
+            told.get(b"origin"),
+            told.get(b"accept-encoding"),
+            told.get(b"if-none-match"),
+        )
         sent = self._sent.get(key)
-        if sent is None or not sent.stands(self._state.data_versions.known):
+        if sent is None or not sent.stands():
             await self._learn(scope, receive, send, key)
             return
         started = time.perf_counter()
@@ -115,7 +124,7 @@ class Express:
             headers = [*sent.headers, named]
             await send({"type": "http.response.start", "status": sent.status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
-        self._telemetry.observe(scope, sent.status, time.perf_counter() - started)
+        sent.tally.add(time.perf_counter() - started)
 
     async def _learn(self, scope: Scope, receive: Receive, send: Send, key: _Key) -> None:
         start: Message = {}
@@ -131,7 +140,15 @@ class Express:
         if basis is None or not start or sum(len(part) for part in key if part is not None) > _LONGEST:
             return
         headers = [(name, value) for name, value in start["headers"] if name != REQUEST_ID]
-        self._sent[key] = _Sent(basis, start["status"], headers, head_of(start["status"], headers))
+        status: int = start["status"]
+        self._sent[key] = _Sent(
+            basis,
+            status,
+            headers,
+            head_of(status, headers),
+            self._state.data_versions,
+            self._telemetry.tally(scope["method"], status),
+        )
         self._sent.move_to_end(key)
         if len(self._sent) > _MOST:
             self._sent.popitem(last=False)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 
+from backend import telemetry
 from backend.config import Settings
 from backend.main import create_app
+from backend.telemetry import Telemetry
 from tests.api.conftest import running
 from tests.api.marts import add_run, signal_row
 
@@ -79,3 +84,42 @@ async def test_state_of_the_worker_is_shown(settings: Settings, connection: asyn
     assert samples[_key("compass_published_timestamp_seconds", graph="graph", run_id="1")] == pytest.approx(
         1_767_323_045
     )
+
+
+def _counted(counts: Telemetry) -> dict[str, float]:
+    """Numbers of the answers from memory, without the time they were first counted at."""
+    return {
+        f"{sample.name} {sample.labels.get('le', '')}": sample.value
+        for family in (counts._requests, counts._seconds)
+        for metric in family.collect()
+        for sample in metric.samples
+        if not sample.name.endswith("_created")
+    }
+
+
+async def test_many_at_once_count_as_one_by_one() -> None:
+    amounts = [0.0, 0.0004, 0.001, 0.0010001, 0.003, 0.25, 9.0, 11.0, 0.003]
+    together, each = Telemetry(FastAPI()), Telemetry(FastAPI())
+    scope = {"method": "GET", "path": "/api/signals"}
+    for amount in amounts:
+        together.tally("GET", 200).add(amount)
+        each.observe(scope, 200, amount)
+    assert _counted(together)["compass_http_requests_total "] == 0
+    together.settle()
+    assert _counted(together) == pytest.approx(_counted(each))
+    assert _counted(each)["compass_http_requests_total "] == len(amounts)
+    together.settle()
+    assert _counted(together) == pytest.approx(_counted(each))
+
+
+async def test_answers_from_memory_are_counted_without_being_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Other workers add up what this one wrote down."""
+    monkeypatch.setattr(telemetry, "_TALLY_SECONDS", 0.01)
+    counts = Telemetry(FastAPI())
+    for _ in range(2):
+        for _ in range(3):
+            counts.tally("GET", 304).add(0.0001)
+        await asyncio.sleep(0.1)
+    assert _counted(counts)["compass_http_requests_total "] == 6
