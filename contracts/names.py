@@ -12,6 +12,18 @@ LEGACY_ENTITIES = "results/entities/"
 """Where a transitional form keeps the entities of legacy documents."""
 
 
+STATISTIC_OF_RULE = {
+    ("simple_zscore", "simple_zscore_threshold"): "simple_zscore",
+    ("robust_zscore", "robust_zscore_threshold"): "robust_zscore",
+    ("trending_simple_zscore", "simple_zscore_threshold"): "latest_simple_zscore",
+    ("trending_simple_zscore", "mean_simple_zscore_threshold"): "mean_simple_zscore",
+    ("trending_robust_zscore", "robust_zscore_threshold"): "latest_robust_zscore",
+    ("trending_robust_zscore", "mean_robust_zscore_threshold"): "mean_robust_zscore",
+    ("slope_percentile", "percentile_threshold"): "slope_percentile",
+}
+"""What anomaly rules apply to, by method and rule as their ids name them; engines may have further rules."""
+
+
 @lru_cache(maxsize=256)
 def method_name(method_id: str) -> str:
     """``simple_zscore`` of ``statistical_method__simple_zscore__aggregate_time_period``."""

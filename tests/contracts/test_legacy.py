@@ -50,6 +50,24 @@ def without_metadata(header: Json, entities: list[Json]) -> None:
                 del rule["applies_to"]
 
 
+def without_rule_ids(header: Json, entities: list[Json]) -> None:
+    """Anomaly rules say what they found, and not which rule they are."""
+    for entity in entities:
+        for method in entity["statistical_methods"]:
+            for rule in method["anomalies"][0]["methods"]:
+                del rule["anomaly_method"]
+                del rule["interpretation"]["template_id"]
+
+
+def without_rule_ids_or_statistics(header: Json, entities: list[Json]) -> None:
+    """Nor which statistic they look at: only its value tells."""
+    without_rule_ids(header, entities)
+    for entity in entities:
+        for method in entity["statistical_methods"]:
+            for rule in method["anomalies"][0]["methods"]:
+                del rule["applies_to"]
+
+
 def without_summaries(header: Json, entities: list[Json]) -> None:
     """Methods of a header say no more than their names."""
     for method in header["statistical_methods"]:
@@ -80,6 +98,8 @@ CHANGES: tuple[Change, ...] = (
     unchanged,
     leave_out,
     without_metadata,
+    without_rule_ids,
+    without_rule_ids_or_statistics,
     without_summaries,
     without_counts,
 )
@@ -92,6 +112,59 @@ def test_legacy_documents_are_read_alike(change: Change, apart: bool, run: RunCo
     rewrite(run, change, apart=apart)
     assert run.findings() == []
     assert run.stage().frames["raw_entity_results"]["entity_key"].sort().equals(expected)
+
+
+@pytest.mark.parametrize("change", [without_rule_ids, without_rule_ids_or_statistics])
+def test_rules_without_ids_get_those_that_they_have_today(change: Change, run: RunCopy) -> None:
+    """In whatever order they stand, as long as their statistics or values tell them apart."""
+    rule = ["entity_key", "statistical_method", "anomaly_method", "anomaly", "statistic_value"]
+    before = run.stage().frames["raw_anomalies"].select(rule).sort(rule)
+
+    def turn_round(header: Json, entities: list[Json]) -> None:
+        change(header, entities)
+        for entity in entities:
+            for method in entity["statistical_methods"]:
+                method["anomalies"][0]["methods"].reverse()
+
+    rewrite(run, turn_round)
+    assert run.stage().frames["raw_anomalies"].select(rule).sort(rule).equals(before)
+
+
+def test_rules_nobody_knows_are_numbered(run: RunCopy) -> None:
+    def rename(header: Json, entities: list[Json]) -> None:
+        without_rule_ids(header, entities)
+        for entity in entities:
+            entity["statistical_methods"][0]["statistical_method"] = "house_rule"
+            rules = entity["statistical_methods"][0]["anomalies"][0]["methods"]
+            rules.append(dict(rules[0]))
+
+    rewrite(run, rename)
+    anomalies = run.stage().frames["raw_anomalies"].filter(statistical_method="house_rule")
+    assert anomalies["anomaly_method"].unique().sort().to_list() == [
+        f"anomaly_method__house_rule__rule_{number}" for number in (1, 2, 3)
+    ]
+    assert not anomalies.select("entity_key", "anomaly_method").is_duplicated().any()
+
+
+def test_only_older_engines_may_leave_out_ids_of_rules(run: RunCopy) -> None:
+    def leave_out_one(item: Json) -> None:
+        del item["statistical_methods"][0]["anomalies"][0]["methods"][0]["anomaly_method"]
+
+    run.edit_line(FACILITY_MONTHLY, 3, leave_out_one)
+    (finding,) = run.findings()
+    assert (finding.line, finding.json_path) == (3, "/statistical_methods/0/anomalies/0/methods/0")
+    assert "anomaly_method" in finding.message
+
+
+def test_what_else_a_legacy_entity_lacks_is_still_said(run: RunCopy) -> None:
+    def leave_out_the_label(header: Json, entities: list[Json]) -> None:
+        without_rule_ids(header, entities)
+        del entities[0]["statistical_methods"][0]["anomalies"][0]["methods"][0]["anomaly"]
+
+    rewrite(run, leave_out_the_label)
+    findings = run.findings()
+    assert findings
+    assert all("missing" in finding.message for finding in findings)
 
 
 def test_legacy_entries_of_the_index_may_name_the_document(run: RunCopy) -> None:

@@ -7,10 +7,11 @@ from functools import lru_cache
 
 import msgspec
 
-from contracts.names import method_name
+from contracts.names import is_legacy, method_name
 from contracts.tables.results import ANOMALIES, ENTITY_RESULTS, STATISTICAL_METHODS
 from transforms.stage.frames import EXACT_INTEGERS, FrameBuilder
 from transforms.stage.keys import FACILITY, SYSTEM, Identity, KeyRing
+from transforms.stage.legacy import with_rule_ids
 from transforms.stage.reader import DecodingError, LineReader, Source, decode_member
 from transforms.stage.structs import (
     EntityItem,
@@ -116,9 +117,10 @@ class EntityStager:
         self, header: NodeHeader, reader: LineReader, lines: Iterator[tuple[int, bytes]], source_file: str
     ) -> None:
         """Stage the entity lines that ``lines`` of ``reader`` still holds; bad ones become findings."""
+        decode = _decode_legacy if is_legacy(source_file) else _decode_entity
         for number, line in lines:
             try:
-                points = self._stage(header, number, _decode_entity(line))
+                points = self._stage(header, number, decode(line))
             except DecodingError as error:
                 if not _is_header(line):
                     self._source.report(reader.relative, number, line, error)
@@ -130,7 +132,7 @@ class EntityStager:
         """Stage entities embedded in a legacy document; they have no line of their own."""
         for position, entity in enumerate(entities):
             try:
-                self._stage(header, None, _decode_entity(entity))
+                self._stage(header, None, _decode_legacy(bytes(entity)))
             except DecodingError as error:
                 if _is_header(bytes(entity)):
                     continue
@@ -266,6 +268,17 @@ class EntityStager:
                         line,
                     )
                 )
+
+
+def _decode_legacy(line: bytes) -> EntityResult:
+    """An entity of an older engine, which may lack what this one names for itself."""
+    try:
+        return _decode_entity(line)
+    except msgspec.ValidationError as error:
+        try:
+            return _decode_entity(with_rule_ids(line))
+        except msgspec.ValidationError:
+            raise error from None
 
 
 def _is_header(line: bytes) -> bool:

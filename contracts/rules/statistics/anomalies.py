@@ -9,6 +9,7 @@ import polars as pl
 
 from contracts.derived import by_nodes, derived, methods, of_nodes
 from contracts.findings import Finding, Severity
+from contracts.names import STATISTIC_OF_RULE
 from contracts.rules.folding import Row, fold
 from contracts.rules.rule import Rule
 from contracts.rules.statistics.aggregate import aggregate_defects
@@ -87,16 +88,6 @@ _QUOTED = (*_STATISTICS, "slope_weighted", "peer_mean", "peer_std", "peer_median
 _LISTS = ("per_period_simple_zscores", "per_period_robust_zscores")
 _KEY = ("entity_key", "statistical_method")
 _RULE = ["anomaly_method", "applies_to"]
-_APPLIES_TO = {
-    ("simple_zscore", "simple_zscore_threshold"): "simple_zscore",
-    ("robust_zscore", "robust_zscore_threshold"): "robust_zscore",
-    ("trending_simple_zscore", "simple_zscore_threshold"): "latest_simple_zscore",
-    ("trending_simple_zscore", "mean_simple_zscore_threshold"): "mean_simple_zscore",
-    ("trending_robust_zscore", "robust_zscore_threshold"): "latest_robust_zscore",
-    ("trending_robust_zscore", "mean_robust_zscore_threshold"): "mean_robust_zscore",
-    ("slope_percentile", "percentile_threshold"): "slope_percentile",
-}
-"""Statistics by method and rule, as ids of anomaly rules name them; engines may have further rules."""
 
 
 def statistic_defects(data: RunData) -> pl.DataFrame:
@@ -141,7 +132,7 @@ def labelled(data: RunData) -> Iterator[pl.DataFrame]:
 def _with_meant(rules: pl.DataFrame) -> pl.DataFrame:
     """Put the statistic that is meant in the place of a wrong one; legacy and suppressed ones may lack it."""
     pairs = rules.select(_RULE).unique().rows()
-    meant = [(rule, name, _APPLIES_TO.get(tuple(rule.split("__")[1:3]))) for rule, name in pairs]
+    meant = [(rule, name, STATISTIC_OF_RULE.get(tuple(rule.split("__")[1:3]))) for rule, name in pairs]
     wrong = [found for found in meant if found[1] is None or found[2] not in (None, found[1])]
     if not wrong:
         return rules.with_columns(written=pl.lit(None, dtype=pl.String), misapplied=pl.lit(False))
