@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA = "public"
-CHUNK_ROWS = 256
-"""Rows encoded at once: few enough that the server has not done what the socket holds before they follow."""
-_SLICE_ROWS = 32 * CHUNK_ROWS
+CHUNK_ROWS = 1_024
+"""Rows encoded at once: few enough that a chunk is sent while it is still in the processor's cache."""
+_SLICE_ROWS = 8 * CHUNK_ROWS
 """Rows handed over by Polars at once; each time takes Python through every column."""
 
 
