@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, FilePath, SecretStr, field_validator, model_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from backend.caching.writes import MARK_BYTES
@@ -200,3 +200,12 @@ def without_driver(url: str) -> str:
 def get_settings() -> Settings:
     """The settings as they are now; read anew at every call, so that a changed variable counts."""
     return Settings()
+
+
+def wrong_settings(error: ValidationError) -> str:
+    """What is wrong about each setting; never its value, which may hold a password."""
+    problems = (
+        ": ".join([*map(str, each["loc"]), each["msg"].removeprefix("Value error, ")])
+        for each in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+    return f"wrong settings: {'; '.join(problems)}"

@@ -13,10 +13,11 @@ from typing import TypeVar
 
 from alembic import command
 from alembic.config import Config
+from pydantic import ValidationError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.config import get_settings
+from backend.config import get_settings, wrong_settings
 from backend.db.locks import MIGRATION as MIGRATION_LOCK
 from backend.db.revision import MIGRATIONS
 from backend.db.schema_status import SchemaStatus, status_on
@@ -77,20 +78,23 @@ async def _with_connection(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line; returns the exit code: 0, or 4 when the schema is not up to date."""
+    """Command line; returns the exit code: 0, 2 for wrong settings, 4 when the schema is not up to date."""
     parser = argparse.ArgumentParser(
         prog="python -m backend.db.migrate", description="The schema of the database in DATABASE_URL."
     )
     parser.add_argument("action", choices=("upgrade", "status"))
     action = parser.parse_args(arguments).action
-    url = get_settings().DATABASE_URL
     try:
+        url = get_settings().DATABASE_URL
         if action == "upgrade":
             upgrade(url)
         found = status(url)
     except DomainError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
+    except ValidationError as error:
+        sys.stderr.write(f"error: {wrong_settings(error)}\n")
+        return 2
     sys.stdout.write(f"database: {found.current or 'empty'}\nneeded:   {found.head}\n")
     return 0 if found.up_to_date else 4
 

@@ -11,7 +11,9 @@ import json
 import sys
 from collections.abc import Sequence
 
-from backend.config import get_settings
+from pydantic import ValidationError
+
+from backend.config import get_settings, wrong_settings
 from backend.db.schema_status import status_on
 from backend.db.session import begin, connect, create_engine
 from backend.errors import DomainError, NothingPublished
@@ -28,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DomainError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
+    except ValidationError as error:
+        sys.stderr.write(f"error: {wrong_settings(error)}\n")
+        return 2
     print(json.dumps(document))
     return 0
 

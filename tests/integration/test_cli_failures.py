@@ -146,6 +146,23 @@ def test_wrong_settings_are_named_without_their_values(
     assert len(failed.stderr.splitlines()) == 2
 
 
+@pytest.mark.parametrize(
+    "command", [("backend.db.migrate", "status"), ("backend.signals.cli", "count")], ids=" ".join
+)
+def test_commands_of_the_image_name_wrong_settings_too(command: tuple[str, ...]) -> None:
+    failed = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={"DATABASE_URL": "mysql://u:secret@h/d"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr.startswith("error: wrong settings: DATABASE_URL: expected a URL")
+    assert "secret" not in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
+
+
 def test_an_address_of_brackets_and_several_hosts_are_fine() -> None:
     for url in ("postgresql://u:p%40@[::1]:5432/d", "postgresql://u@a:1,b:2/d", "postgresql:///d?host=/tmp"):
         assert Settings(DATABASE_URL=url).DATABASE_URL.endswith(url.partition("://")[2])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 from pydantic import ValidationError
 
-from backend.config import Settings
+from backend.config import Settings, wrong_settings
 from transforms.errors import CompassError, DatabaseUnavailable, UsageError
 from transforms.settings import CommandSettings
 
@@ -15,10 +15,9 @@ _SETTINGS = {Settings.__name__, CommandSettings.__name__}
 class SettingsInvalid(UsageError):
     """Variables of the environment, or lines of the .env file, hold what they cannot."""
 
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, message: str) -> None:
         super().__init__(
-            f"wrong settings: {'; '.join(problems)}",
+            message,
             "correct it in the environment or in .env; docs/settings.md says what each setting takes",
         )
 
@@ -37,17 +36,9 @@ class RightMissing(DatabaseUnavailable):
 def foreseen(error: Exception) -> CompassError | None:
     """What ``error`` means to whoever runs the command; None when nobody foresaw it."""
     if isinstance(error, ValidationError) and error.title in _SETTINGS:
-        return SettingsInvalid(_problems(error))
+        return SettingsInvalid(wrong_settings(error))
     refused = _refusal(error)
     return None if refused is None else RightMissing(str(refused.args[0]))
-
-
-def _problems(error: ValidationError) -> list[str]:
-    """Each setting with what is wrong about it; never its value, which may hold a password."""
-    return [
-        ": ".join([*map(str, each["loc"]), each["msg"].removeprefix("Value error, ")])
-        for each in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
 
 
 def _refusal(error: BaseException | None) -> asyncpg.InsufficientPrivilegeError | None:
