@@ -202,6 +202,9 @@ def get_settings() -> Settings:
     return Settings()
 
 
+SETTINGS_HINT = "correct it in the environment or in .env; docs/settings.md says what each setting takes"
+
+
 def wrong_settings(error: ValidationError) -> str:
     """What is wrong about each setting; never its value, which may hold a password."""
     problems = (

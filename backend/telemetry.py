@@ -38,9 +38,8 @@ from backend.services.runs import published_runs
 _API = "/api"
 _FROM_MEMORY = "(from memory)"
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-
 _TALLY_SECONDS = 1.0
+"""For how long answers wait to be counted together."""
 
 
 class _Seconds(Histogram):

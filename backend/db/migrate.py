@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from backend.config import get_settings, wrong_settings
+from backend.config import SETTINGS_HINT, get_settings, wrong_settings
 from backend.db.locks import MIGRATION as MIGRATION_LOCK
 from backend.db.revision import MIGRATIONS
 from backend.db.schema_status import SchemaStatus, status_on
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     except ValidationError as error:
-        sys.stderr.write(f"error: {wrong_settings(error)}\n")
+        sys.stderr.write(f"error: {wrong_settings(error)} ({SETTINGS_HINT})\n")
         return 2
     sys.stdout.write(f"database: {found.current or 'empty'}\nneeded:   {found.head}\n")
     return 0 if found.up_to_date else 4

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from backend.config import get_settings, wrong_settings
+from backend.config import SETTINGS_HINT, get_settings, wrong_settings
 from backend.db.schema_status import status_on
 from backend.db.session import begin, connect, create_engine
 from backend.errors import DomainError, NothingPublished
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
     except ValidationError as error:
-        sys.stderr.write(f"error: {wrong_settings(error)}\n")
+        sys.stderr.write(f"error: {wrong_settings(error)} ({SETTINGS_HINT})\n")
         return 2
     print(json.dumps(document))
     return 0

@@ -159,6 +159,7 @@ def test_commands_of_the_image_name_wrong_settings_too(command: tuple[str, ...])
     )
     assert (failed.returncode, failed.stdout) == (2, "")
     assert failed.stderr.startswith("error: wrong settings: DATABASE_URL: expected a URL")
+    assert "docs/settings.md" in failed.stderr
     assert "secret" not in failed.stderr
     assert len(failed.stderr.splitlines()) == 1
 

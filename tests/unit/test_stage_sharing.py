@@ -7,9 +7,11 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from contracts.run_data import RunData
@@ -17,6 +19,9 @@ from transforms import helper
 from transforms.run import open_run
 from transforms.sample import sample_run
 from transforms.stage import sharing, stage_run
+from transforms.stage.shards import Performed, Task
+from transforms.stage.spool import Place, Spool
+from transforms.synth import generate_run
 
 
 @pytest.fixture
@@ -45,6 +50,31 @@ def test_helpers_change_nothing(broken: Path, helpers: int) -> None:
     alone = stage_run(run, helpers=0)
     assert len([finding for finding in alone.findings if finding.line == 3]) == 2
     _assert_same(alone, stage_run(run, helpers=helpers))
+
+
+def test_large_frames_of_helpers_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the sample run are so small that they are sent along."""
+    run = open_run(generate_run(tmp_path, facilities=30))
+    alone = stage_run(run, helpers=0)
+    mapped: list[Place] = []
+    own, perform, answered = Spool.map, Task.perform, threading.Event()
+
+    def map_noted(self: Spool, file: int, place: Place) -> pl.DataFrame:
+        mapped.append(place)
+        answered.set()
+        return own(self, file, place)
+
+    def perform_later(self: Task, *rest: Any) -> Performed:
+        """Here, not before the helper has answered."""
+        assert answered.wait(30)
+        return perform(self, *rest)
+
+    monkeypatch.setattr(Spool, "map", map_noted)
+    monkeypatch.setattr(Task, "perform", perform_later)
+    _assert_same(alone, stage_run(run, helpers=1))
+    assert mapped
+    ends = [0, *(place.start + place.size for place in mapped)]
+    assert all(place.start >= end for place, end in zip(mapped, ends, strict=False))
 
 
 @pytest.mark.parametrize("helpers", [0, 1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 from pydantic import ValidationError
 
-from backend.config import Settings, wrong_settings
+from backend.config import SETTINGS_HINT, Settings, wrong_settings
 from transforms.errors import CompassError, DatabaseUnavailable, UsageError
 from transforms.settings import CommandSettings
 
@@ -16,10 +16,7 @@ class SettingsInvalid(UsageError):
     """Variables of the environment, or lines of the .env file, hold what they cannot."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(
-            message,
-            "correct it in the environment or in .env; docs/settings.md says what each setting takes",
-        )
+        super().__init__(message, SETTINGS_HINT)
 
 
 class RightMissing(DatabaseUnavailable):

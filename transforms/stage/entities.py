@@ -277,7 +277,7 @@ def _decode_legacy(line: bytes) -> EntityResult:
     except msgspec.ValidationError as error:
         try:
             return _decode_entity(with_rule_ids(line))
-        except msgspec.ValidationError:
+        except DecodingError:
             raise error from None
 
 

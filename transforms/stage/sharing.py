@@ -28,7 +28,7 @@ from transforms.stage.spool import Place, Spool, append, worth_a_file
 MAX_HELPERS = 7
 
 _Answer = tuple[Performed, dict[str, Place]]
-"""What a task gave, and where those of its frames lie that it was too large to send along."""
+"""What a task gave, and where those of its frames lie that were too large to send along."""
 
 
 def helpers_for(sizes: Sequence[int]) -> int:

@@ -68,7 +68,8 @@ class Spool:
         content = mmap.mmap(file, place.size, access=mmap.ACCESS_READ, offset=place.start)
         mapped = pl.from_arrow(pyarrow.ipc.open_stream(pa.py_buffer(content)).read_all(), rechunk=False)
         assert isinstance(mapped, pl.DataFrame)
-        self._maps.append(content)
+        if self.on_disk:
+            self._maps.append(content)
         return mapped
 
     def together(self, frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
@@ -77,6 +78,5 @@ class Spool:
 
     def release(self) -> None:
         """Have no page of what lies on disk in memory; whoever looks at it again finds it there."""
-        if self.on_disk:
-            for each in self._maps:
-                each.madvise(mmap.MADV_DONTNEED)
+        for each in self._maps:
+            each.madvise(mmap.MADV_DONTNEED)
